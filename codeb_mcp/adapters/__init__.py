@@ -1,0 +1,1 @@
+"""One real system each. Nothing here decides; it observes and carries out."""

@@ -1,0 +1,120 @@
+"""The only door to a subprocess: argv in, bounded output back, never a shell."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+from anyio.abc import Process
+
+from codeb_mcp.errors import HostNotReady, SystemFailed
+
+MAX_OUTPUT = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a command ended. Output is text, cut to its last million characters."""
+
+    argv: tuple[str, ...]
+    returncode: int
+    stdout: str
+    stderr: str
+
+    @property
+    def last_error(self) -> str:
+        """The last line that says something, for an error message."""
+        lines = [line for line in (self.stderr or self.stdout).splitlines() if line.strip()]
+        return lines[-1].strip() if lines else f"exit code {self.returncode}"
+
+
+async def run(
+    argv: Sequence[str],
+    *,
+    stdin: bytes | None = None,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    seconds: float = 60.0,
+    check: bool = True,
+) -> Completed:
+    """Run a command to its end; a cancelled or timed-out caller kills it.
+
+    `env` is added to this process's environment. Raises HostNotReady when the program is not
+    installed, SystemFailed when it takes longer than `seconds` or, with `check`, ends non-zero.
+    """
+    try:
+        with anyio.fail_after(seconds):
+            ended = await anyio.run_process(
+                list(argv),
+                input=stdin,
+                env={**os.environ, **(env or {})},
+                cwd=cwd,
+                check=False,
+            )
+    except FileNotFoundError:
+        raise HostNotReady(
+            f"the program {argv[0]} is not installed",
+            hint=f"install it, for example: apt-get install {Path(argv[0]).name}",
+            code="program_missing",
+        ) from None
+    except TimeoutError:
+        raise SystemFailed(
+            f"{argv[0]} {_subject(argv)} did not end within {seconds:g} s",
+            hint="try again; if it happens again, run the command by hand to see what it waits for",
+            code="command_timeout",
+        ) from None
+    completed = Completed(tuple(argv), ended.returncode, _text(ended.stdout), _text(ended.stderr))
+    if check and completed.returncode != 0:
+        raise SystemFailed(
+            f"{argv[0]} {_subject(argv)} failed (exit {completed.returncode}): "
+            f"{completed.last_error}",
+            hint="see the message above; the command is: " + " ".join(argv[:8]),
+            code="command_failed",
+        )
+    return completed
+
+
+def spawn_detached(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> int:
+    """Start a program that outlives this one, in a session of its own. Returns its process id."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **env},
+            start_new_session=True,
+            close_fds=True,
+        )
+    return process.pid
+
+
+async def spawn_child(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> Process:
+    """Start a program that ends with this one, its output appended to `log`.
+
+    Linux ends it (SIGTERM, through setpriv) when this process dies, however it dies. It has a
+    session of its own, so that Ctrl-C in a terminal reaches it only through this process.
+    """
+    setpriv = shutil.which("setpriv")
+    tied = [setpriv, "--pdeathsig", "TERM", "--", *argv] if setpriv else list(argv)
+    with log.open("ab") as output:
+        return await anyio.open_process(
+            tied,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **env},
+            start_new_session=True,
+        )
+
+
+def _subject(argv: Sequence[str]) -> str:
+    words = [word for word in argv[1:] if not word.startswith("-") and "/" not in word]
+    return words[0] if words else ""
+
+
+def _text(output: bytes | None) -> str:
+    return (output or b"").decode(errors="replace")[-MAX_OUTPUT:]

@@ -1,0 +1,135 @@
+"""The tables, and the numbered migrations that make them.
+
+A migration is never edited once released: a new one is added.
+"""
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+    Column("type", String, nullable=False),
+    Column("repository", Text, nullable=False),
+    Column("build_command", Text),
+    Column("start_command", Text),
+    Column("health_check", Text, nullable=False),
+    Column("env_vars", JSON, nullable=False),
+    Column("port", Integer),
+    Column("created_at", String, nullable=False),
+    Column("updated_at", String, nullable=False),
+)
+environments = Table(
+    "environments",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("project", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("created_at", String, nullable=False),
+)
+domains = Table(
+    "domains",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("environment_id", Integer, nullable=False),
+    Column("is_primary", Integer, nullable=False),
+)
+releases = Table(
+    "releases",
+    metadata,
+    Column("environment_id", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("image", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("version", String, nullable=False),
+    Column("slot", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("requested_by", String, nullable=False),
+    Column("started_at", String, nullable=False),
+    Column("finished_at", String),
+    Column("message", Text, nullable=False),
+)
+ports = Table(
+    "ports",
+    metadata,
+    Column("port", Integer, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("project", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("allocated_at", String, nullable=False),
+)
+journal = Table(
+    "journal",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("project", String, nullable=False),
+    Column("environment", String, nullable=False),
+    Column("release", Integer, nullable=False),
+    Column("step", Text, nullable=False),
+    Column("state", String, nullable=False),
+)
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("arguments", JSON, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("message", Text, nullable=False),
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE projects (
+            id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, type TEXT NOT NULL,
+            repository TEXT NOT NULL, build_command TEXT, start_command TEXT,
+            health_check TEXT NOT NULL, env_vars JSON NOT NULL, port INTEGER,
+            created_at TEXT NOT NULL, updated_at TEXT NOT NULL)""",
+        """CREATE TABLE environments (
+            id INTEGER PRIMARY KEY, project TEXT NOT NULL REFERENCES projects (name),
+            name TEXT NOT NULL, created_at TEXT NOT NULL, UNIQUE (project, name))""",
+        """CREATE TABLE domains (
+            name TEXT PRIMARY KEY, is_primary INTEGER NOT NULL,
+            environment_id INTEGER NOT NULL REFERENCES environments (id) ON DELETE CASCADE)""",
+        """CREATE TABLE releases (
+            environment_id INTEGER NOT NULL REFERENCES environments (id),
+            number INTEGER NOT NULL, image TEXT NOT NULL, digest TEXT NOT NULL,
+            version TEXT NOT NULL, slot TEXT NOT NULL, status TEXT NOT NULL,
+            requested_by TEXT NOT NULL, started_at TEXT NOT NULL, finished_at TEXT,
+            message TEXT NOT NULL, PRIMARY KEY (environment_id, number))""",
+        """CREATE UNIQUE INDEX one_live_release ON releases (environment_id)
+            WHERE status = 'live'""",
+        # A port belongs to an environment by name, so that one can be reserved before its deploy.
+        """CREATE TABLE ports (
+            port INTEGER PRIMARY KEY, kind TEXT NOT NULL,
+            project TEXT NOT NULL REFERENCES projects (name), environment TEXT NOT NULL,
+            allocated_at TEXT NOT NULL, UNIQUE (project, environment, kind))""",
+        """CREATE TABLE journal (
+            id INTEGER PRIMARY KEY, at TEXT NOT NULL, project TEXT NOT NULL,
+            environment TEXT NOT NULL, release INTEGER NOT NULL, step TEXT NOT NULL,
+            state TEXT NOT NULL)""",
+        "CREATE INDEX journal_of ON journal (project, environment, id)",
+        """CREATE TABLE audit (
+            id INTEGER PRIMARY KEY, at TEXT NOT NULL, actor TEXT NOT NULL,
+            action TEXT NOT NULL, arguments JSON NOT NULL, outcome TEXT NOT NULL,
+            message TEXT NOT NULL)""",
+        """CREATE TRIGGER audit_is_not_changed BEFORE UPDATE ON audit
+            BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END""",
+        """CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
+            BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END""",
+    ),
+)

@@ -1,0 +1,63 @@
+"""The command line as a whole: its groups, and how it leaves."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from codeb_mcp import __version__
+from codeb_mcp.cli import deploy, env, local, logs, ports, projects, registry, remove
+from codeb_mcp.cli.output import err, print_error, text
+from codeb_mcp.errors import CodebError
+
+app = typer.Typer(
+    name="codeb",
+    help="Deploy projects to this server: without downtime, with names, ports and logs.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("init")(projects.init)
+app.command("list")(projects.list_all)
+app.command("status")(projects.status)
+app.command("deploy")(deploy.deploy)
+app.command("rollback")(deploy.rollback)
+app.command("remove")(remove.remove)
+app.command("history")(projects.history)
+app.command("open")(projects.open_)
+app.command("logs")(logs.logs)
+app.add_typer(env.app, name="env")
+app.add_typer(ports.app, name="ports")
+app.add_typer(registry.app, name="registry")
+app.add_typer(local.app, name="local")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"codeb {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Deploy projects to this server: without downtime, with names, ports and logs."""
+
+
+def main() -> None:
+    """Run the command line; errors leave with the exit code of their kind."""
+    try:
+        app()
+    except CodebError as error:
+        print_error(error, as_json="--json" in sys.argv)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001 - the last resort: say that it is a bug, and where
+        err.print_exception()
+        err.print(f"[bold red]this is a bug in codeb:[/] {text(error)}")
+        sys.exit(CodebError.exit_code)

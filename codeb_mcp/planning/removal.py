@@ -1,0 +1,46 @@
+"""The end of an environment, decided as data: first nobody is sent there, then it is taken down."""
+
+from codeb_mcp.domain.host import DnsRecord, Observed
+from codeb_mcp.domain.names import DomainName
+from codeb_mcp.domain.plan import (
+    Drain,
+    ForgetEnvironment,
+    Plan,
+    PruneImages,
+    RemoveRecord,
+    RemoveRoute,
+    Step,
+    StopContainer,
+    SwitchSlot,
+)
+from codeb_mcp.domain.project import Slot
+
+
+def plan_removal(
+    domain: DomainName,
+    found: Observed,
+    ours: tuple[DnsRecord, ...],
+    *,
+    registered: bool,
+    drain_timeout: float,
+) -> Plan:
+    """The steps that leave nothing of the environment; none when nothing is there.
+
+    Of the domain's records only those in `ours` are removed: others were made by somebody else.
+    """
+    key = found.key
+    steps: list[Step] = []
+    if found.route is not None:
+        steps.append(RemoveRoute(key, domain, str(found.route["@id"])))
+    steps += [RemoveRecord(record) for record in found.records if record in ours]
+    for slot, seen in sorted(found.containers.items()):
+        if seen.running and found.port is not None:
+            steps.append(Drain(key, slot, slot.port(found.port), drain_timeout))
+        steps.append(StopContainer(key, slot, seen.release))
+    if found.marker is Slot.GREEN:
+        steps.append(SwitchSlot(key, Slot.BLUE))
+    if found.last_number > 0:
+        steps.append(PruneImages(key, keep=0, live=0))
+    if registered or found.port is not None:
+        steps.append(ForgetEnvironment(key))
+    return Plan(tuple(steps), observed=found.digest)

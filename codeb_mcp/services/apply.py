@@ -1,0 +1,281 @@
+"""Carries out a plan: every step journaled before and after, and undone when a later one fails.
+
+What is to be undone is decided before a step begins, so that a step that fails half-way is
+undone as well. After `kill -9` nothing here runs: the next plan is made from what is found.
+"""
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias, assert_never
+
+import anyio
+
+from codeb_mcp.domain.host import ContainerSpec, ContainerState, HealthPolicy, ObservedContainer
+from codeb_mcp.domain.names import DomainName
+from codeb_mcp.domain.plan import (
+    AllocatePort,
+    CheckHealth,
+    CheckPublic,
+    Drain,
+    ForgetEnvironment,
+    Plan,
+    PruneImages,
+    PutRecord,
+    RecordRelease,
+    RemoveRecord,
+    RemoveRoute,
+    StartContainer,
+    Step,
+    StopContainer,
+    SwitchSlot,
+    WriteRoute,
+    sentence,
+)
+from codeb_mcp.domain.ports import PortKind
+from codeb_mcp.domain.project import EnvironmentKey
+from codeb_mcp.errors import (
+    CodebError,
+    DeployFailed,
+    HostNotReady,
+    Refused,
+    StalePlan,
+    SystemFailed,
+)
+from codeb_mcp.services.systems import Systems
+
+Undo: TypeAlias = Callable[[], Awaitable[object]]
+OnStep: TypeAlias = Callable[[Step], Awaitable[None]]
+
+PUBLIC_TRIES = 20
+POLL_SECONDS = 0.1
+
+
+class Unhealthy(DeployFailed):
+    """A release did not pass a check. `reason` is the part of the message that says how."""
+
+    default_code = "unhealthy"
+
+
+async def apply(
+    systems: Systems, plan: Plan, key: EnvironmentKey, release: int, on_step: OnStep
+) -> None:
+    """Carry out `plan`. When a step fails, those before it are undone and its error raised."""
+    undone: list[tuple[Step, Undo]] = []
+    try:
+        for step in plan.steps:
+            await on_step(step)
+            await systems.registry.journal(key, release, sentence(step), "started")
+            undo = await _undo_of(systems, step)
+            if undo is not None:
+                undone.append((step, undo))
+            await _perform(systems, step)
+            await systems.registry.journal(key, release, sentence(step), "done")
+            if isinstance(step, RecordRelease):
+                undone.clear()
+    except BaseException as error:
+        with anyio.CancelScope(shield=True):
+            await _note(systems, key, release, step, "failed")
+            left = [await _undo(systems, key, release, *each) for each in reversed(undone)]
+            if isinstance(error, DeployFailed):
+                error.rolled_back = any(isinstance(each, SwitchSlot) for each, _ in undone)
+        if isinstance(error, CodebError) and any(left):
+            error.message += "; could not undo: " + "; ".join(filter(None, left))
+        raise
+
+
+async def _undo(
+    systems: Systems, key: EnvironmentKey, release: int, step: Step, undo: Undo
+) -> str | None:
+    """Undo one step. A failure is told, not raised: the rest must be undone all the same."""
+    try:
+        await undo()
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other undos must still run
+        await _note(systems, key, release, step, "not undone")
+        return f"{sentence(step)} ({error})"
+    await _note(systems, key, release, step, "undone")
+    return None
+
+
+async def _note(
+    systems: Systems, key: EnvironmentKey, release: int, step: Step, state: str
+) -> None:
+    """Journal where that is possible: on a full disk what was done must be undone all the same."""
+    with contextlib.suppress(CodebError):
+        await systems.registry.journal(key, release, sentence(step), state)
+
+
+async def _undo_of(systems: Systems, step: Step) -> Undo | None:
+    """How to take `step` back, from what is there before it."""
+    match step:
+        case AllocatePort(key, _):
+            return lambda: systems.registry.release_port(key, PortKind.APP)
+        case PutRecord(record):
+            before = await systems.dns.records(record.name)
+            same = [each for each in before if each.type is record.type]
+            if same:
+                return lambda: systems.dns.put(same[0])
+            return lambda: systems.dns.remove(record.name, record.type)
+        case StartContainer(spec):
+            return lambda: _remove(systems, spec)
+        case SwitchSlot(key, slot):
+            return lambda: systems.markers.point_to(key, slot.other)
+        case WriteRoute(route):
+            standing = await systems.proxy.route(route.id)
+            return lambda: systems.proxy.restore_route(route.id, standing)
+        case (
+            CheckHealth()
+            | CheckPublic()
+            | RecordRelease()
+            | Drain()
+            | StopContainer()
+            | PruneImages()
+            | RemoveRoute()
+            | RemoveRecord()
+            | ForgetEnvironment()
+        ):
+            # Looking changes nothing. A removal is finished by the next call, not taken back.
+            return None
+        case _:
+            assert_never(step)
+
+
+async def _remove(systems: Systems, spec: ContainerSpec) -> None:
+    """Remove a release that failed, which may have had traffic until a moment ago."""
+    with contextlib.suppress(CodebError):  # without Caddy nobody can tell what is under way
+        await _drain(systems, spec.host_port, spec.stop_timeout)
+    with contextlib.suppress(Refused):  # the slot holds a stranger's: ours never came to be
+        await systems.runtime.stop(spec.key, spec.slot)
+    await systems.images.untag(spec.image)
+
+
+async def _perform(systems: Systems, step: Step) -> None:
+    match step:
+        case AllocatePort(key, port):
+            await _allocate(systems, key, port)
+        case PutRecord(record):
+            await systems.dns.put(record)
+        case StartContainer(spec):
+            await systems.images.tag(spec.image_id, spec.image)
+            await systems.runtime.start(spec)
+        case CheckHealth(spec, policy):
+            await wait_until_healthy(systems, spec, policy)
+        case SwitchSlot(key, slot):
+            await systems.markers.point_to(key, slot)
+        case WriteRoute(route):
+            await systems.proxy.put_route(route)
+        case CheckPublic(domain, policy):
+            await _check_public(systems, domain, policy)
+        case RecordRelease(key, release, slot):
+            await systems.registry.mark_live(key, release, slot)
+        case Drain(_, _, port, timeout):
+            await _drain(systems, port, timeout)
+        case StopContainer(key, slot, _):
+            await systems.runtime.stop(key, slot)
+        case PruneImages(key, keep, live):
+            await _prune(systems, key, keep, live)
+        case RemoveRoute(_, _, route_id):
+            await systems.proxy.restore_route(route_id, None)
+        case RemoveRecord(record):
+            await systems.dns.remove(record.name, record.type)
+        case ForgetEnvironment(key):
+            await systems.logs.remove(key)
+            await systems.registry.remove_environment(key)
+        case _:
+            assert_never(step)
+
+
+async def _allocate(systems: Systems, key: EnvironmentKey, port: int) -> None:
+    try:
+        got = await systems.registry.allocate_port(
+            key, PortKind.APP, (port,), systems.probe.port_is_free
+        )
+    except HostNotReady as error:
+        if error.code != "ports_exhausted":
+            raise
+        raise StalePlan(f"port {port} was taken meanwhile", hint="call again") from None
+    if got.port != port:
+        raise StalePlan(f"{key} was given port {got.port} meanwhile, not {port}", hint="call again")
+
+
+async def wait_until_healthy(systems: Systems, spec: ContainerSpec, policy: HealthPolicy) -> None:
+    """Ask the release in its own slot until it answers 2xx or 3xx. Raises Unhealthy.
+
+    A container that ended is not waited for; nor does a slow answer stretch the time allowed.
+    """
+    clock = systems.clock
+    begin = clock.monotonic()
+    deadline = begin + policy.start_period + policy.retries * policy.interval
+    tries = 0
+    while True:
+        tries += 1
+        answer = await systems.probe.get(spec.host_port, policy.path, policy.timeout)
+        seen = (await systems.runtime.observe(spec.key)).get(spec.slot)
+        if seen is None or seen.state is ContainerState.EXITED or seen.restarts > 0:
+            code = "" if seen is None or seen.exit_code is None else f" (exit {seen.exit_code})"
+            raise Unhealthy(f"stopped by itself{code} before it was healthy", code="exited")
+        if answer.healthy:
+            return
+        if clock.monotonic() + policy.interval > deadline:
+            where = f"GET {policy.path} on 127.0.0.1:{spec.host_port}"
+            said = "never answered" if answer.status is None else "was never healthy at"
+            reached = answer.status is not None or "no route" in answer.reason
+            elsewhere = "" if reached else await _elsewhere(systems, spec, seen)
+            raise Unhealthy(
+                f"{said} {where} ({tries} tries, last: {answer}){elsewhere}",
+                hint=_nat_hint(spec.host_port) if "no route" in answer.reason else "",
+            )
+        await clock.sleep(policy.interval)
+
+
+async def _elsewhere(systems: Systems, spec: ContainerSpec, seen: ObservedContainer) -> str:
+    """Where the container listens instead: another port, or only for itself."""
+    ports = await systems.runtime.listening_ports(seen)
+    if not ports:
+        return ""
+    if spec.container_port in ports:
+        return (
+            f"; something listens on {spec.container_port} inside, but answers nobody from "
+            "outside: it must listen on 0.0.0.0, not on 127.0.0.1 alone"
+        )
+    return (
+        f"; it listens on {', '.join(map(str, ports))} inside, "
+        f"not on {spec.container_port} as PORT told it"
+    )
+
+
+def _nat_hint(port: int) -> str:
+    return (
+        "a Podman that was killed may have left a rule that leads this port elsewhere; find it "
+        f"with iptables -t nat -S | grep 'dport {port}', and delete it with -D in place of -A"
+    )
+
+
+async def _check_public(systems: Systems, domain: DomainName, policy: HealthPolicy) -> None:
+    answer = ""
+    for _ in range(PUBLIC_TRIES):
+        try:
+            status = await systems.proxy.public_status(domain, policy.path, policy.timeout)
+        except SystemFailed as error:
+            answer = error.message
+        else:
+            if 200 <= status < 400:
+                return
+            answer = f"HTTP {status}"
+        await systems.clock.sleep(POLL_SECONDS)
+    raise Unhealthy(f"answered in its slot, but not at {domain}{policy.path}: {answer}")
+
+
+async def _drain(systems: Systems, port: int, seconds: float) -> None:
+    """Wait for the requests that are still being answered; those that outlast it are cut off."""
+    deadline = systems.clock.monotonic() + seconds
+    while await systems.proxy.requests_in_flight(port) > 0:
+        if systems.clock.monotonic() >= deadline:
+            return
+        await systems.clock.sleep(POLL_SECONDS)
+
+
+async def _prune(systems: Systems, key: EnvironmentKey, keep: int, live: int) -> None:
+    tags = await systems.images.release_tags(key)
+    for number in sorted(tags, reverse=True)[keep:]:
+        if number != live:
+            await systems.images.untag(tags[number])

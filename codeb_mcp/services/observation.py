@@ -1,0 +1,40 @@
+"""Looking at one environment on every system that a change of it touches."""
+
+from codeb_mcp.domain.host import Observed
+from codeb_mcp.domain.names import DomainName
+from codeb_mcp.domain.ports import PortKind, candidates
+from codeb_mcp.domain.project import Environment, EnvironmentKey, Project
+from codeb_mcp.services.systems import Systems
+
+
+async def observe(systems: Systems, key: EnvironmentKey, domain: DomainName) -> Observed:
+    """The environment as it is now: registry, containers or units, marker, route, records."""
+    kind = PortKind.APP
+    environment = environment_of(await systems.registry.project(key.project), key)
+    allocations = await systems.registry.ports()
+    port = next((each.port for each in allocations if (each.key, each.kind) == (key, kind)), None)
+    free = None
+    if port is None:
+        free = await systems.registry.next_free_port(
+            kind, candidates(kind, key.environment.kind), systems.probe.port_is_free
+        )
+    containers = await systems.runtime.observe(key)
+    tags = await systems.images.release_tags(key)
+    latest = environment.latest.number if environment and environment.latest else 0
+    numbers = (latest, *tags, *(seen.release for seen in containers.values()))
+    return Observed(
+        key=key,
+        port=port,
+        free_port=free,
+        marker=await systems.markers.slot(key),
+        containers=containers,
+        route=await systems.proxy.route(f"codeb-{key.slug}"),
+        records=await systems.dns.records(domain),
+        live_release=environment.live if environment else None,
+        last_number=max(numbers),
+    )
+
+
+def environment_of(project: Project, key: EnvironmentKey) -> Environment | None:
+    """The environment, where the project has it."""
+    return next((each for each in project.environments if each.key == key), None)

@@ -1,0 +1,99 @@
+"""Taking an environment down, with everything that was made for it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from codeb_mcp.domain.plan import Plan, Step, sentence
+from codeb_mcp.domain.project import EnvironmentKey
+from codeb_mcp.errors import InvalidRequest, StalePlan
+from codeb_mcp.planning.records import records_for
+from codeb_mcp.planning.removal import plan_removal
+from codeb_mcp.services.apply import apply
+from codeb_mcp.services.auditing import audited
+from codeb_mcp.services.deployments import OnProgress, Progress, domain_of, ignore_progress
+from codeb_mcp.services.observation import environment_of, observe
+from codeb_mcp.services.systems import Systems
+from codeb_mcp.services.views import PlanView, RemovalView
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalRequest:
+    """What to take down. Nothing is removed without the digest of the plan that says what."""
+
+    key: EnvironmentKey
+    actor: str
+    plan_digest: str | None = None
+
+
+class Removals:
+    """Removes environments from this host."""
+
+    def __init__(self, systems: Systems) -> None:
+        self._systems = systems
+
+    async def remove(
+        self, request: RemovalRequest, on_progress: OnProgress = ignore_progress
+    ) -> RemovalView:
+        """Say what would be removed; with the digest of that plan, remove it.
+
+        One that was interrupted is finished by the next. The env file stays: nobody else may
+        have its secrets. Raises Locked, StalePlan, and InvalidRequest when nothing is there.
+        """
+        systems, key = self._systems, request.key
+        await systems.registry.project(key.project)
+        await systems.ready()
+        if request.plan_digest is None:
+            return self._view(key, await self._plan(key), removed=False)
+        async with (
+            audited(
+                systems,
+                request.actor,
+                "remove_environment",
+                project=key.project,
+                environment=key.environment,
+            ),
+            systems.locks.hold(key, request.actor, "remove the environment"),
+        ):
+            plan = await self._plan(key)
+            if plan.digest != request.plan_digest:
+                raise StalePlan(
+                    f"{key} is not as it was when the plan was made",
+                    hint=f"look at the plan again; its digest is {plan.digest} now",
+                )
+
+            async def on_step(step: Step) -> None:
+                done = plan.steps.index(step)
+                await on_progress(Progress(done, len(plan.steps), sentence(step)))
+
+            await apply(systems, plan, key, 0, on_step)
+        return self._view(key, plan, removed=True)
+
+    async def _plan(self, key: EnvironmentKey) -> Plan:
+        systems = self._systems
+        project = await systems.registry.project(key.project)
+        domain = domain_of(project, key, systems.host.base_domain)
+        found = await observe(systems, key, domain)
+        plan = plan_removal(
+            domain,
+            found,
+            records_for(domain, systems.host.addresses, systems.host.dns_ttl),
+            registered=environment_of(project, key) is not None,
+            drain_timeout=systems.host.drain_timeout,
+        )
+        if not plan:
+            raise InvalidRequest(
+                f"{key} does not exist, and nothing of it is left",
+                hint=f"get_status project={key.project} shows what there is",
+                code="unknown_environment",
+            )
+        return plan
+
+    def _view(self, key: EnvironmentKey, plan: Plan, *, removed: bool) -> RemovalView:
+        env_file = self._systems.secrets.path(key)
+        return RemovalView(
+            project=key.project,
+            environment=key.environment,
+            removed=removed,
+            plan=PlanView.of(plan),
+            kept=[env_file] if Path(env_file).exists() else [],
+        )

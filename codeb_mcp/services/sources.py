@@ -1,0 +1,79 @@
+"""Where a release's image comes from: a registry, a folder, or a release before it."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeAlias
+
+from codeb_mcp.domain.host import ResolvedImage
+from codeb_mcp.domain.names import ImageReference, shown
+from codeb_mcp.domain.project import EnvironmentKey
+from codeb_mcp.domain.release import Release, ReleaseStatus
+from codeb_mcp.errors import InvalidRequest, Refused
+from codeb_mcp.services.systems import Systems
+
+Source: TypeAlias = ImageReference | Path | Release
+
+PROVEN = (ReleaseStatus.LIVE, ReleaseStatus.SUPERSEDED)
+
+
+def described(source: Source) -> str:
+    """The source as a person would name it: one line, whatever a folder is called."""
+    if isinstance(source, Release):
+        return f"release {source.number}"
+    return shown(str(source), 200) if isinstance(source, Path) else source
+
+
+def reference_of(source: Source) -> str:
+    """What the registry writes down as the release's image."""
+    return source.image if isinstance(source, Release) else str(source)
+
+
+def version_of(source: Source, image: ResolvedImage) -> str:
+    """The tag or the earlier version, where it says something; else how the digest begins."""
+    if isinstance(source, Release):
+        return source.version
+    if isinstance(source, ImageReference) and source.tag not in ("", "latest"):
+        return source.tag
+    return image.digest.removeprefix("sha256:")[:12]
+
+
+async def resolve(systems: Systems, key: EnvironmentKey, source: Source) -> ResolvedImage:
+    """The image, in local storage. Raises Refused when an earlier release's is gone."""
+    if isinstance(source, Path):
+        tag = ImageReference(f"localhost/codeb/{key.project}/build:latest")
+        return await systems.images.build(source, tag)
+    if isinstance(source, ImageReference):
+        return await systems.images.pull(source)
+    kept = await systems.images.release_tags(key)
+    if source.number not in kept:
+        left = ", ".join(map(str, sorted(kept))) or "none"
+        raise Refused(
+            f"the image of release {source.number} of {key} is gone (kept are those of: {left})",
+            hint=f"roll back to one that is kept, or deploy {source.image} again",
+            code="image_gone",
+        )
+    image = await systems.images.pull(ImageReference(kept[source.number]))
+    return replace(image, digest=source.digest or image.digest)
+
+
+async def rollback_target(systems: Systems, key: EnvironmentKey, to: str | None) -> Release:
+    """The release to go back to: by number, by version, or (None) the one before the live one.
+
+    Only a release that has served before is gone back to.
+    """
+    await systems.registry.project(key.project)
+    releases = await systems.registry.releases(key, limit=1000)
+    proven = [release for release in releases if release.status in PROVEN]
+    live = next((each.number for each in proven if each.status is ReleaseStatus.LIVE), None)
+    for release in proven:
+        if to is None and release.number != live:
+            return release
+        if to is not None and to in (str(release.number), release.version):
+            return release
+    offered = ", ".join(f"{each.number} ({each.version})" for each in proven[:5]) or "none"
+    raise InvalidRequest(
+        f"{key} has no release {'before the live one' if to is None else shown(to)} that has "
+        "served before",
+        hint=f"those that have: {offered}",
+        code="unknown_release",
+    )

@@ -1,0 +1,298 @@
+"""The systems that the use cases need, as Protocols. `wiring` chooses who stands behind each.
+
+Every method that meets a real system raises HostNotReady when it is down (naming it and how to
+start it) and SystemFailed when it answers with a failure or not in time.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from codeb_mcp.domain.host import (
+    ContainerSpec,
+    DnsRecord,
+    EnvFile,
+    HealthPolicy,
+    Json,
+    ObservedContainer,
+    ProbeAnswer,
+    RecordType,
+    ResolvedImage,
+    Route,
+)
+from codeb_mcp.domain.ledger import AuditEntry, PortAllocation
+from codeb_mcp.domain.masking import Secret
+from codeb_mcp.domain.names import DomainName, ImageReference, ProjectName, VariableName
+from codeb_mcp.domain.ports import PortKind
+from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, Slot
+from codeb_mcp.domain.release import NewRelease, Release, ReleaseStatus
+
+
+class Images(Protocol):
+    """Local image storage, filled by pulling and building."""
+
+    async def pull(self, reference: ImageReference) -> ResolvedImage:
+        """Fetch the newest image of that name; one under `localhost/` is only looked up.
+
+        Raises InvalidRequest when there is no such image or access to it is denied.
+        """
+
+    async def build(self, folder: Path, tag: ImageReference) -> ResolvedImage:
+        """Build the folder's Containerfile or Dockerfile.
+
+        Raises InvalidRequest when the folder has neither, DeployFailed with the end of the
+        build's output when a build step fails.
+        """
+
+    async def tag(self, image_id: str, tag: str) -> None:
+        """Give a local image one more name; having it already is fine."""
+
+    async def release_tags(self, key: EnvironmentKey) -> dict[int, str]:
+        """The release images kept for an environment: release number to tag."""
+
+    async def untag(self, tag: str) -> None:
+        """Take a name away, and the image with it when that was its last; absent is fine."""
+
+
+class Runtime(Protocol):
+    """Runs containers: under systemd (`quadlet`) or by Podman alone (`podman`)."""
+
+    name: str
+
+    async def observe(self, key: EnvironmentKey) -> dict[Slot, ObservedContainer]:
+        """The containers (or units) of ours in an environment's slots; absent ones are left out."""
+
+    async def start(self, spec: ContainerSpec) -> None:
+        """Start `spec`, replacing what is in its slot. Does nothing if it already runs there.
+
+        `spec.image` is already in local storage. Returns as soon as the process was started.
+        """
+
+    async def stop(self, key: EnvironmentKey, slot: Slot) -> None:
+        """Stop the slot gracefully and remove container and unit; absent is fine."""
+
+    async def listening_ports(self, container: ObservedContainer) -> tuple[int, ...]:
+        """The TCP ports that the container listens on inside; empty when it cannot be told."""
+
+
+class Proxy(Protocol):
+    """Caddy: one route per environment, both slots in it."""
+
+    async def route(self, route_id: str) -> Json | None:
+        """The route as it stands, or None."""
+
+    async def put_route(self, route: Route) -> None:
+        """Create or replace the route; one that already stands as wanted is left alone."""
+
+    async def restore_route(self, route_id: str, before: Json | None) -> None:
+        """Put a route back as it was; None removes it. Absent is fine."""
+
+    async def requests_in_flight(self, port: int) -> int:
+        """How many requests are being answered by 127.0.0.1:`port` right now."""
+
+    async def public_status(self, domain: DomainName, path: str, seconds: float) -> int:
+        """The HTTP status that a visitor of `domain` gets for `path`, asked of this Caddy."""
+
+    def url(self, domain: DomainName) -> str:
+        """Where a visitor opens the domain."""
+
+
+class Markers(Protocol):
+    """The marker files by which the proxy chooses a slot. A change is one rename or unlink."""
+
+    def folder(self) -> str:
+        """Where they live, as the proxy sees it."""
+
+    async def slot(self, key: EnvironmentKey) -> Slot:
+        """The slot that gets the traffic; blue where nothing was ever said."""
+
+    async def point_to(self, key: EnvironmentKey, slot: Slot) -> None:
+        """Send the next request to `slot`; durable when it returns."""
+
+
+class Probe(Protocol):
+    """Asks an application on this host directly."""
+
+    async def get(self, port: int, path: str, seconds: float) -> ProbeAnswer:
+        """GET http://127.0.0.1:`port``path`, without following redirects; never raises."""
+
+    def port_is_free(self, port: int) -> bool:
+        """Whether a program could listen on this TCP port now."""
+
+
+class Dns(Protocol):
+    """Keeps the records of the zones it is responsible for."""
+
+    managed: bool
+    """False where codeb keeps no DNS (`none`); then every method but `records` is refused."""
+
+    async def records(self, name: DomainName) -> tuple[DnsRecord, ...]:
+        """The A, AAAA and CNAME records of `name`."""
+
+    async def put(self, record: DnsRecord) -> None:
+        """Create or replace the record set, and its zone when absent."""
+
+    async def remove(self, name: DomainName, kind: RecordType) -> None:
+        """Remove the record set; absent is fine."""
+
+
+class Logs(Protocol):
+    """What releases wrote, kept beyond the life of their containers."""
+
+    def folder(self, key: EnvironmentKey) -> str:
+        """Where an environment's logs lie; made when absent."""
+
+    async def tail(self, key: EnvironmentKey, release: int, lines: int) -> tuple[str, ...]:
+        """The last lines of a release, oldest first, each with its time; none is fine."""
+
+    async def remove(self, key: EnvironmentKey) -> None:
+        """Remove an environment's logs; absent is fine."""
+
+    def follow(self, key: EnvironmentKey, release: int) -> AsyncIterator[str]:
+        """Lines as they come, from now on, until the caller stops."""
+
+
+class Secrets(Protocol):
+    """0600 env files, one per environment. Their values are never in the registry."""
+
+    def read(self, key: EnvironmentKey) -> EnvFile | None:
+        """The environment's file, or None. InvalidRequest when others may read it or it is bad."""
+
+    def path(self, key: EnvironmentKey) -> str:
+        """Where the file is, or would be."""
+
+    def update(self, key: EnvironmentKey, changes: Mapping[VariableName, Secret | None]) -> None:
+        """Set variables, and unset those with None; the rest of the file stays as it is.
+
+        InvalidRequest for a value that a line cannot hold.
+        """
+
+    def read_file(self, path: Path) -> dict[VariableName, Secret]:
+        """The variables of any file in that format; InvalidRequest when it is missing or bad."""
+
+
+class Registry(Protocol):
+    """What is deployed where. Every method is one transaction."""
+
+    async def projects(self) -> tuple[Project, ...]:
+        """All of them, by name."""
+
+    async def project(self, name: ProjectName) -> Project:
+        """One of them, or InvalidRequest naming those that come close."""
+
+    async def add_project(self, project: Project) -> None:
+        """A new one; InvalidRequest when the name is taken."""
+
+    async def ensure_environment(self, key: EnvironmentKey, domain: DomainName) -> Environment:
+        """The environment, made when absent; InvalidRequest when its domain is another's."""
+
+    async def remove_environment(self, key: EnvironmentKey) -> None:
+        """Remove an environment with its ports, domains and releases; absent is fine."""
+
+    async def ports(self) -> tuple[PortAllocation, ...]:
+        """All that are handed out, by number."""
+
+    async def allocate_port(
+        self,
+        key: EnvironmentKey,
+        kind: PortKind,
+        candidates: Sequence[int],
+        is_free: Callable[[int], bool],
+    ) -> PortAllocation:
+        """The port `key` has for `kind`, else the first free candidate, reserved for it.
+
+        Raises HostNotReady when none is left.
+        """
+
+    async def release_port(self, key: EnvironmentKey, kind: PortKind) -> int | None:
+        """Give the port back; None when there was none."""
+
+    async def next_free_port(
+        self, kind: PortKind, candidates: Sequence[int], is_free: Callable[[int], bool]
+    ) -> int | None:
+        """The candidate that `allocate_port` would choose now, or None."""
+
+    async def releases(self, key: EnvironmentKey, limit: int = 20) -> tuple[Release, ...]:
+        """Newest first."""
+
+    async def begin_release(self, key: EnvironmentKey, release: NewRelease) -> None:
+        """Write down a release as `starting`; older ones still so become `interrupted`."""
+
+    async def mark_live(self, key: EnvironmentKey, number: int, slot: Slot) -> None:
+        """Make a release the live one; the one before becomes `superseded`."""
+
+    async def end_release(
+        self, key: EnvironmentKey, number: int, status: ReleaseStatus, message: str
+    ) -> None:
+        """Write down how a release ended."""
+
+    async def journal(self, key: EnvironmentKey, release: int, step: str, state: str) -> None:
+        """One line of what a deploy did: `state` is started, done, failed or undone."""
+
+    async def audit(self, entry: AuditEntry) -> None:
+        """Append to the audit, which nothing can change or delete."""
+
+    async def audit_trail(self, limit: int = 50) -> tuple[AuditEntry, ...]:
+        """Newest first."""
+
+    async def replace_all(self, projects: Sequence[Project]) -> None:
+        """Make the registry hold exactly these projects, with their environments and ports."""
+
+
+class Locks(Protocol):
+    """One change at a time per environment. A lock ends with the process that holds it."""
+
+    def hold(
+        self, key: EnvironmentKey, who: str, purpose: str
+    ) -> AbstractAsyncContextManager[None]:
+        """Hold it, or raise Locked saying who has it, for what and since when."""
+
+
+class Clock(Protocol):
+    """Time, as an argument."""
+
+    def now(self) -> datetime:
+        """The present moment, in UTC."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+    def monotonic(self) -> float:
+        """Seconds from some fixed moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What the settings say about this host, as far as the use cases need it."""
+
+    home: str
+    base_domain: DomainName
+    addresses: tuple[str, ...]
+    dns_ttl: int
+    health: HealthPolicy
+    drain_timeout: float
+    stop_timeout: int
+    keep_images: int
+
+
+@dataclass(frozen=True, slots=True)
+class Systems:
+    """Everything that the use cases work with."""
+
+    host: Host
+    images: Images
+    runtime: Runtime
+    proxy: Proxy
+    markers: Markers
+    probe: Probe
+    dns: Dns
+    logs: Logs
+    secrets: Secrets
+    registry: Registry
+    locks: Locks
+    clock: Clock
+    ready: Callable[[], Awaitable[None]]
+    """Starts what codeb runs itself on this host and is not running; else does nothing."""

@@ -1,0 +1,240 @@
+"""What the use cases give back, to a tool as structured content and to `codeb --json` alike."""
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from codeb_mcp.domain.host import ObservedContainer
+from codeb_mcp.domain.ledger import PortAllocation
+from codeb_mcp.domain.plan import Plan, sentence
+from codeb_mcp.domain.ports import PortKind, occupied_by
+from codeb_mcp.domain.release import Release
+
+
+class View(BaseModel):
+    """Base of all results."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+V = TypeVar("V", bound=View)
+
+
+class StepView(View):
+    """One step of a plan."""
+
+    kind: str = Field(description="what the step does, such as StartContainer")
+    sentence: str
+    details: dict[str, Any]
+
+
+class PlanView(View):
+    """What a deploy would change, or changed. No steps: there is nothing to do."""
+
+    digest: str = Field(description="pass it as plan_digest to carry out exactly this plan")
+    steps: list[StepView]
+
+    @classmethod
+    def of(cls, plan: Plan) -> "PlanView":
+        """The view of `plan`."""
+        steps = [
+            StepView(kind=type(step).__name__, sentence=sentence(step), details=asdict(step))
+            for step in plan.steps
+        ]
+        return cls(digest=plan.digest, steps=steps)
+
+
+class ReleaseView(View):
+    """A release of an environment."""
+
+    number: int
+    status: str
+    version: str
+    image: str
+    digest: str
+    slot: str
+    requested_by: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    message: str = ""
+
+    @classmethod
+    def of(cls, release: Release) -> "ReleaseView":
+        """The view of `release`."""
+        return cls(**asdict(release))
+
+
+class HistoryView(View):
+    """The releases of an environment, newest first."""
+
+    project: str
+    environment: str
+    releases: list[ReleaseView]
+    kept: list[int] = Field(description="releases whose image is kept: rollback can use them")
+
+
+class DeployView(View):
+    """How a deploy ended, or (`dry_run`) what it would do."""
+
+    project: str
+    environment: str
+    changed: bool
+    dry_run: bool
+    url: str
+    domain: str
+    release: int | None = Field(description="the release that serves now")
+    version: str
+    image: str
+    digest: str
+    slot: str | None
+    plan: PlanView
+    seconds: float
+
+
+class VariableView(View):
+    """A variable, without its value."""
+
+    name: str
+    required: bool
+    set: bool
+
+
+class VariablesView(View):
+    """The variables of an environment; values are never shown."""
+
+    project: str
+    environment: str
+    file: str
+    variables: list[VariableView]
+    changed: list[str] = Field(description="what this call set or unset")
+    next: str
+
+
+class RemovalView(View):
+    """What a removal removed, or (`removed` false) what it would remove."""
+
+    project: str
+    environment: str
+    removed: bool
+    plan: PlanView
+    kept: list[str] = Field(description="files that are left for a person to remove")
+
+
+class EnvironmentView(View):
+    """An environment as the registry and the running system have it."""
+
+    environment: str
+    status: str = Field(
+        description="running, stopped (nothing serves), unrouted, failed, interrupted or empty"
+    )
+    domain: str
+    url: str
+    ports: dict[str, int]
+    live: ReleaseView | None = None
+    latest: ReleaseView | None = Field(
+        default=None, description="the newest release, where it is not the live one"
+    )
+    slot: str | None = None
+    container: str | None = None
+    healthy: bool | None = Field(default=None, description="whether its health path answers now")
+    health: str = Field(default="", description="what the health path answered")
+    restarts: int = 0
+
+    @staticmethod
+    def container_of(seen: ObservedContainer | None) -> str | None:
+        """The name of a container that was seen."""
+        return seen.name if seen else None
+
+
+class ProjectView(View):
+    """A project in short."""
+
+    name: str
+    type: str
+    repository: str
+    environments: dict[str, str] = Field(description="environment to status")
+    urls: dict[str, str]
+
+
+class ProjectsView(View):
+    """All projects."""
+
+    projects: list[ProjectView]
+
+
+class StatusView(View):
+    """A project and how each of its environments stands."""
+
+    project: str
+    type: str
+    repository: str
+    health_check: str
+    required_variables: list[str]
+    env_files: dict[str, str] = Field(description="where each environment's secrets are kept")
+    environments: list[EnvironmentView]
+
+
+class PortView(View):
+    """A port handed out. For an application, `ports` holds its blue and its green slot."""
+
+    project: str
+    environment: str
+    type: str
+    port: int
+    ports: list[int]
+    created: bool = Field(description="false when the environment had this port already")
+    skipped: list[int] = Field(description="ports passed over because other programs hold them")
+
+    @classmethod
+    def of(cls, allocation: PortAllocation) -> "PortView":
+        """The view of `allocation`."""
+        kind = PortKind(allocation.kind)
+        return cls(
+            project=allocation.key.project,
+            environment=allocation.key.environment,
+            type=kind,
+            port=allocation.port,
+            ports=list(occupied_by(kind, allocation.port)),
+            created=allocation.created,
+            skipped=list(allocation.skipped),
+        )
+
+
+class PortsView(View):
+    """The port map and what is handed out of it."""
+
+    ranges: dict[str, str]
+    system: dict[str, str]
+    allocations: list[PortView]
+
+
+class RecordView(View):
+    """A DNS record that now stands."""
+
+    name: str
+    type: str
+    content: str
+    ttl: int
+    changed: bool
+
+
+class LogsView(View):
+    """The end of a release's log, secrets masked, oldest line first."""
+
+    project: str
+    environment: str
+    release: int
+    release_status: str
+    lines: list[str]
+    truncated: bool = Field(description="whether lines were left out to keep the answer short")
+
+
+class InitView(View):
+    """A project that was registered, and what was written for it."""
+
+    project: str
+    type: str
+    files: list[str]
+    next: str

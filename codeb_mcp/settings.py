@@ -1,0 +1,139 @@
+"""Files and environment, read once into one frozen `Settings`.
+
+The file is `config.toml` in codeb's folder (`CODEB_HOME`); each key can be set by an environment
+variable of the same name, `CODEB_` in front and upper-cased, which wins.
+"""
+
+import ipaddress
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from codeb_mcp.domain.names import DomainName
+from codeb_mcp.errors import CodebError, HostNotReady, InvalidRequest
+
+CONFIG_FILE = "config.toml"
+
+
+def _domain(text: str) -> DomainName:
+    try:
+        return DomainName(text)
+    except CodebError as error:
+        raise ValueError(str(error)) from None
+
+
+def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
+    addresses = [ipaddress.ip_address(text) for text in texts]
+    if len({address.version for address in addresses}) < len(addresses):
+        raise ValueError("name at most one IPv4 and one IPv6 address")
+    return tuple(str(address) for address in addresses)
+
+
+Domain = Annotated[str, AfterValidator(_domain)]
+Addresses = Annotated[tuple[str, ...], AfterValidator(_addresses)]
+
+
+class Settings(BaseModel):
+    """How codeb runs on this host. Every default makes a machine without any set-up work."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home: Path
+    runtime: Literal["podman", "quadlet"] = "podman"
+    base_domain: Domain = "localhost"
+
+    podman_socket: Path | None = None
+    """None: codeb runs Podman's API service itself."""
+
+    caddy_admin: str | None = None
+    """`unix//path` or `http://127.0.0.1:2019`; None: codeb runs Caddy itself."""
+    caddy_binary: Path | None = None
+    http_port: int = Field(default=8080, ge=1, le=65535)
+    tls: Literal["off", "auto"] = "off"
+
+    dns: Literal["none", "powerdns"] = "none"
+    powerdns_url: str = "http://127.0.0.1:8081"
+    powerdns_key: SecretStr | None = None
+    powerdns_server: str = "localhost"
+    nameservers: tuple[Domain, ...] = ()
+    """The names in a new zone's NS records; `ns1.<zone>` when empty."""
+    addresses: Addresses = ()
+    """This server's public addresses, one IPv4 and one IPv6 at most, which records point at."""
+    dns_ttl: int = Field(default=300, ge=1, le=604_800)
+
+    health_interval: float = Field(default=1.0, gt=0, le=60)
+    health_retries: int = Field(default=30, ge=1, le=1000)
+    health_timeout: float = Field(default=5.0, gt=0, le=60)
+    drain_timeout: float = Field(default=30.0, ge=0, le=3600)
+    stop_timeout: int = Field(default=10, ge=0, le=600)
+    keep_images: int = Field(default=5, ge=2, le=100)
+
+    @property
+    def registry_file(self) -> Path:
+        """The SQLite file."""
+        return self.home / "registry.db"
+
+    @property
+    def live_folder(self) -> Path:
+        """Where the markers are; Caddy must be able to read it."""
+        return self.home / "live"
+
+    @property
+    def run_folder(self) -> Path:
+        """Sockets, locks and process ids."""
+        return self.home / "run"
+
+    @property
+    def embedded(self) -> bool:
+        """Whether codeb runs Podman's service or Caddy itself."""
+        return self.podman_socket is None or self.caddy_admin is None
+
+
+def default_home(environ: Mapping[str, str]) -> Path:
+    """`CODEB_HOME`, else `codeb` in the user's state folder."""
+    if chosen := environ.get("CODEB_HOME"):
+        return Path(chosen).expanduser().absolute()
+    state = environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "codeb"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in force. Raises InvalidRequest naming the key and where it was set."""
+    environ = os.environ if environ is None else environ
+    home = default_home(environ)
+    values: dict[str, Any] = _file_values(home / CONFIG_FILE)
+    for name in Settings.model_fields:
+        if name != "home" and (text := environ.get(f"CODEB_{name.upper()}")) is not None:
+            is_list = name in ("addresses", "nameservers")
+            values[name] = tuple(text.split(",")) if is_list and text else text or None
+    try:
+        return Settings(home=home, **values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise InvalidRequest(
+            f"setting {key!r} is not valid: {first['msg']}",
+            hint=f"correct it in {home / CONFIG_FILE} or in CODEB_{key.upper()}",
+            code="invalid_setting",
+        ) from None
+
+
+def _file_values(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise HostNotReady(
+            f"{path} cannot be read: {error.strerror}",
+            hint="make CODEB_HOME a folder of your own, and the file readable",
+            code="settings_unreadable",
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidRequest(
+            f"{path} is not valid TOML: {error}", hint="correct the file", code="invalid_setting"
+        ) from None

@@ -1,0 +1,1 @@
+"""MCP tools: arguments in, one use case, a result out."""

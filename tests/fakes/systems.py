@@ -1,0 +1,112 @@
+"""A whole host in memory: real registry, locks, logs and env files in a folder; the rest fakes."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio.lowlevel
+
+from codeb_mcp.adapters.env_files import EnvFiles
+from codeb_mcp.adapters.locks import FileLocks
+from codeb_mcp.adapters.logs import LogFiles
+from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.domain.host import HealthPolicy
+from codeb_mcp.domain.names import DomainName, HealthPath
+from codeb_mcp.domain.project import Project
+from codeb_mcp.services.systems import Host, Systems
+from tests.fakes.containers import Application, FakeImages, FakeRuntime
+from tests.fakes.network import FakeDns, FakeMarkers, FakeProbe, FakeProxy
+
+
+@dataclass
+class FakeClock:
+    """Time that passes only when someone sleeps, or asks what time it is."""
+
+    seconds: float = 0.0
+
+    def now(self) -> datetime:
+        self.seconds += 0.001
+        return datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+        await anyio.lowlevel.checkpoint()
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+async def _always_ready() -> None:
+    """Nothing needs to be started in memory."""
+
+
+@dataclass
+class InMemoryHost:
+    """A host whose parts a test can look into and break."""
+
+    folder: Path
+    addresses: tuple[str, ...] = ()
+    clock: FakeClock = field(default_factory=FakeClock)
+    probe: FakeProbe = field(default_factory=FakeProbe)
+    markers: FakeMarkers = field(default_factory=FakeMarkers)
+    images: FakeImages = field(default_factory=FakeImages)
+    dns: FakeDns = field(default_factory=lambda: FakeDns(DomainName("localhost")))
+
+    def __post_init__(self) -> None:
+        self.proxy = FakeProxy(markers=self.markers, probe=self.probe)
+        self.runtime = FakeRuntime(images=self.images, probe=self.probe)
+        self.registry = SqlRegistry(self.folder / "registry.db", self.clock.now)
+
+    def systems(self) -> Systems:
+        """All of it, as the use cases take it."""
+        return Systems(
+            host=Host(
+                home=str(self.folder),
+                base_domain=DomainName("localhost"),
+                addresses=self.addresses,
+                dns_ttl=300,
+                health=HealthPolicy(HealthPath("/"), interval=1.0, retries=5, timeout=1.0),
+                drain_timeout=10.0,
+                stop_timeout=5,
+                keep_images=3,
+            ),
+            images=self.images,
+            runtime=self.runtime,
+            proxy=self.proxy,
+            markers=self.markers,
+            probe=self.probe,
+            dns=self.dns,
+            logs=LogFiles(self.folder / "logs"),
+            secrets=EnvFiles(self.folder / "env"),
+            registry=self.registry,
+            locks=FileLocks(self.folder / "locks", self.clock.now),
+            clock=self.clock,
+            ready=_always_ready,
+        )
+
+    def good_image(self, tag: str = "v1") -> str:
+        """A new image of an application that answers; its reference."""
+        return self.images.add(f"localhost/app:{tag}").reference
+
+    def bad_image(self, application: Application, tag: str = "bad") -> str:
+        """A new image of an application that does not; its reference."""
+        return self.images.add(f"localhost/app:{tag}", application).reference
+
+    def break_registry(self, error: Exception) -> None:
+        """Make the registry fail with `error`, as a bug would."""
+
+        async def projects() -> tuple[Project, ...]:
+            raise error
+
+        self.registry.projects = projects  # type: ignore[method-assign]  # the point of it
+
+    async def left_behind(self) -> dict[str, object]:
+        """Everything that a deploy may leave on a host."""
+        return {
+            "containers": sorted(self.runtime.specs),
+            "routes": sorted(self.proxy.routes),
+            "records": sorted(str(record) for record in self.dns.kept.values()),
+            "ports": [each.port for each in await self.registry.ports()],
+            "tags": sorted(tag for tag in self.images.local if ":r" in tag),
+            "markers": {str(key): slot for key, slot in self.markers.slots.items()},
+        }

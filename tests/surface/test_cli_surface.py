@@ -1,0 +1,190 @@
+"""`codeb` and `codeb-mcp` as a person meets them: help, JSON, exit codes."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from codeb_mcp.cli.app import app
+from tests.surface.golden_files import assert_golden
+
+COMMANDS = (
+    (),
+    ("init",),
+    ("list",),
+    ("status",),
+    ("deploy",),
+    ("rollback",),
+    ("history",),
+    ("open",),
+    ("env",),
+    ("env", "set"),
+    ("env", "unset"),
+    ("env", "list"),
+    ("env", "import"),
+    ("remove",),
+    ("logs",),
+    ("ports",),
+    ("ports", "allocate"),
+    ("ports", "release"),
+    ("registry",),
+    ("registry", "export"),
+    ("registry", "import"),
+    ("registry", "audit"),
+    ("local",),
+)
+
+
+PLAIN = {"COLUMNS": "100", "TERM": "dumb", "TERMINAL_WIDTH": "100"}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def run(
+    *argv: str, home: Path, module: str = "codeb_mcp.cli", stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *argv],
+        env={
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),
+            "CODEB_HOME": str(home),
+            **PLAIN,
+        },
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_help_of_every_command_is_that_of_the_golden_file() -> None:
+    texts = []
+    for command in COMMANDS:
+        # in this process: a new one for each command would take a second each
+        shown = CliRunner().invoke(app, [*command, "--help"], env=PLAIN, prog_name="codeb")
+        assert shown.exit_code == 0, shown.output
+        lines = (line.rstrip() for line in shown.output.splitlines())
+        texts.append(f"$ codeb {' '.join((*command, '--help'))}\n" + "\n".join(lines) + "\n")
+    assert_golden("codeb_help.txt", "\n".join(texts))
+
+
+def test_help_of_the_server_is_that_of_the_golden_file(home: Path) -> None:
+    completed = run("serve", "--help", home=home, module="codeb_mcp")
+    assert completed.returncode == 0
+    assert_golden("codeb_mcp_help.txt", completed.stdout)
+
+
+def test_project_is_registered_listed_exported_and_imported(home: Path, tmp_path: Path) -> None:
+    made = run("init", "shop", "--type", "node", "--json", home=home)
+    assert made.returncode == 0, made.stderr
+    assert json.loads(made.stdout)["project"] == "shop"
+    listed = json.loads(run("list", "--json", home=home).stdout)
+    assert [project["name"] for project in listed["projects"]] == ["shop"]
+    port = json.loads(run("ports", "allocate", "shop", "--json", home=home).stdout)
+    assert port["ports"] == [port["port"], port["port"] + 300]
+    exported = run("registry", "export", home=home).stdout
+    other = tmp_path / "other"
+    assert run("registry", "import", "-", home=other, stdin=exported).returncode == 0
+    imported = json.loads(run("registry", "export", home=other).stdout)
+    assert imported["projects"]["shop"] == json.loads(exported)["projects"]["shop"]
+    again = run("registry", "import", "-", home=other, stdin=exported)
+    assert again.returncode == 2
+    assert "next: export it first" in again.stderr
+
+
+def test_audit_names_the_caller_and_the_outcome(home: Path) -> None:
+    run("init", "shop", home=home)
+    run("init", "shop", home=home)
+    entries = json.loads(run("registry", "audit", "--json", home=home).stdout)
+    assert [entry["outcome"] for entry in entries] == ["project_exists", "ok"]
+    assert all(entry["actor"].startswith("cli:") for entry in entries)
+
+
+def test_variable_is_set_from_standard_input_and_listed_without_its_value(home: Path) -> None:
+    run("init", "shop", "--require", "TOKEN", home=home)
+    listed = json.loads(run("env", "list", "shop", "--json", home=home).stdout)
+    assert listed["variables"] == [{"name": "TOKEN", "required": True, "set": False}]
+    changed = run("env", "set", "shop", "TOKEN", home=home, stdin="hunter2secret\n")
+    assert changed.returncode == 0, changed.stderr
+    assert "hunter2secret" not in changed.stdout + changed.stderr
+    assert (home / "env" / "shop-staging.env").read_text() == "TOKEN=hunter2secret\n"
+    refused = run("env", "set", "shop", "TOKEN=hunter3", home=home)
+    assert refused.returncode == 2
+    assert "hunter3" not in refused.stderr
+
+
+def test_init_writes_the_client_configuration_once(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    assert run("init", "shop", "--folder", str(folder), home=home).returncode == 0
+    written = json.loads((folder / ".mcp.json").read_text())
+    assert written["mcpServers"]["codeb"]["command"] == "codeb-mcp"
+    (folder / ".mcp.json").write_text("mine")
+    assert run("init", "shop-two", "--folder", str(folder), home=home).returncode == 0
+    assert (folder / ".mcp.json").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("argv", "exit_code", "said"),
+    [
+        (("deploy", "nobody", "--image", "localhost/app"), 2, "there is no project nobody"),
+        (("deploy", "../x"), 2, "project name '../x' is not valid"),
+        (("status", "nobody"), 2, "there is no project nobody"),
+        (("logs", "nobody"), 2, "there is no project nobody"),
+        (("history", "nobody"), 2, "there is no project nobody"),
+        (("open", "nobody"), 2, "there is no project nobody"),
+        (("ports", "release", "nobody"), 2, "there is no project nobody"),
+        (("registry", "import", "/nonexistent"), 2, "cannot be read"),
+        (("init", "a" * 300), 2, "300 characters"),
+        (("init", "x", "--folder", "/nonexistent"), 2, "is not a folder"),
+        (("registry", "import", "/\x1b]0;title\x07"), 2, "cannot be read"),
+    ],
+)
+def test_bad_request_exits_2_and_says_what_next(
+    home: Path, argv: tuple[str, ...], exit_code: int, said: str
+) -> None:
+    completed = run(*argv, home=home)
+    assert completed.returncode == exit_code, completed.stdout + completed.stderr
+    assert said in completed.stderr
+    assert "next:" in completed.stderr
+    assert "Traceback" not in completed.stderr
+    assert "\x1b" not in completed.stderr
+
+
+def test_error_is_json_when_json_is_asked_for(home: Path) -> None:
+    completed = run("status", "nobody", "--json", home=home)
+    assert completed.returncode == 2
+    error = json.loads(completed.stdout)["error"]
+    assert (error["code"], error["exitCode"], error["retryable"]) == ("unknown_project", 2, False)
+
+
+def test_bad_setting_names_the_key_and_the_file(home: Path) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text('runtime = "docker"\n')
+    completed = run("list", home=home)
+    assert completed.returncode == 2
+    assert "setting 'runtime' is not valid" in completed.stderr
+    assert "config.toml" in completed.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script_is_offered(home: Path, shell: str) -> None:
+    codeb = Path(sys.executable).parent / "codeb"
+    completed = subprocess.run(
+        [codeb],
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "_CODEB_COMPLETE": f"source_{shell}"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert "_CODEB_COMPLETE" in completed.stdout

@@ -1,0 +1,133 @@
+"""The embedded default: this host's Podman and codeb's own Caddy, in a folder of their own."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+from examples.demo import busybox_root
+
+from .site import CONFIG, Site, Snapshot, caddy_config, routes_of
+
+BIN = Path(sys.executable).parent
+BASE = "localhost/busybox"
+
+
+class EmbeddedSite(Site):
+    """codeb as it runs without any set-up, as root."""
+
+    name = "podman"
+    base_domain = "localhost"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / "home"
+        self.http_port = _free_port()
+        self.home.mkdir(parents=True)
+        settings = {**CONFIG, "http_port": self.http_port}
+        text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
+        (self.home / "config.toml").write_text(text)
+        # images and containers of the tests stay out of this host's own store
+        storage = folder / "storage.conf"
+        storage.write_text(
+            f'[storage]\ndriver = "overlay"\ngraphroot = "{folder}/graph"\n'
+            f'runroot = "{folder}/run"\n'
+        )
+        self._environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "CODEB_HOME": str(self.home),
+            "CONTAINERS_STORAGE_CONF": str(storage),
+        }
+
+    @classmethod
+    @contextmanager
+    def opened(cls, folder: Path) -> Iterator[Self]:
+        """A running site, removed afterwards, also when it did not come up."""
+        site = cls(folder)
+        try:
+            site.codeb("local", "start")
+            site.podman("import", "-", BASE, stdin=busybox_root())
+            yield site
+        finally:
+            site.close()
+
+    def close(self) -> None:
+        """Remove everything: containers, processes, storage."""
+        self.codeb("local", "start")
+        self.codeb("local", "stop", "--containers")
+        for mounted in _mounts_below(self.folder):
+            subprocess.run(["umount", "-l", mounted], check=False)
+        shutil.rmtree(self.folder)
+
+    def command(self) -> list[str]:
+        return [str(BIN / "codeb-mcp")]
+
+    def environment(self) -> Mapping[str, str]:
+        return self._environment
+
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+    def codeb(self, *argv: str) -> str:
+        """Run `codeb` and give its output."""
+        return _run([str(BIN / "codeb"), *argv], self._environment)
+
+    def endpoint(self, service: str) -> str:
+        """Where `podman` or `caddy` answers, as `codeb local status` says."""
+        services = json.loads(self.codeb("local", "status", "--json"))["services"]
+        return next(str(each["endpoint"]) for each in services if each["name"] == service)
+
+    def podman(self, *argv: str, stdin: bytes | None = None) -> str:
+        podman_socket = self.endpoint("podman")
+        return _run(["podman", "--url", f"unix://{podman_socket}", *argv], self._environment, stdin)
+
+    def publish(self, image: str) -> str:
+        return image
+
+    def snapshot(self) -> Snapshot:
+        names = self.podman("ps", "--all", "--format", "{{.Names}}").split()
+        allocations = json.loads(self.codeb("ports", "--json"))["allocations"]
+        admin = Path(self.endpoint("caddy").removeprefix("unix/"))
+        live = self.home / "live"
+        return Snapshot(
+            containers=frozenset(name for name in names if name.startswith("codeb-")),
+            units=frozenset(),
+            routes=routes_of(caddy_config(admin)),
+            records=frozenset(),
+            ports=frozenset(f"{each['project']} {each['port']}" for each in allocations),
+            markers=frozenset(str(path) for path in live.rglob("*") if path.is_file()),
+        )
+
+    def stop_system(self, system: str) -> None:
+        raise NotImplementedError(f"codeb itself keeps {system} alive here")
+
+    def start_system(self, system: str) -> None:
+        raise NotImplementedError(f"codeb itself keeps {system} alive here")
+
+
+def _run(argv: list[str], environment: Mapping[str, str], stdin: bytes | None = None) -> str:
+    ended = subprocess.run(
+        argv, env=environment, input=stdin or b"", capture_output=True, check=False, timeout=300
+    )
+    assert ended.returncode == 0, f"{argv}: {ended.stderr.decode()}{ended.stdout.decode()}"
+    return ended.stdout.decode()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _mounts_below(folder: Path) -> list[str]:
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    mounts = [line.split()[1] for line in lines]
+    return sorted((each for each in mounts if each.startswith(f"{folder}/")), reverse=True)
