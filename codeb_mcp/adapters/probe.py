@@ -2,12 +2,13 @@
 
 import errno
 import socket
+import struct
 
 from codeb_mcp.adapters.http_client import NoAnswer, Target, fetch
 from codeb_mcp.domain.host import ProbeAnswer
 
-REFUSED_WITHIN = 0.5
-"""Seconds. On loopback a port without a listener refuses at once."""
+ARRIVES_WITHIN = 0.5
+"""Seconds. On loopback a connection arrives at once."""
 ENOUGH_BODY = 1_024
 """A health check looks at the status; the body is read a little, so that it is an answer."""
 
@@ -31,16 +32,23 @@ class HttpProbe:
 
 
 def led_elsewhere(port: int) -> bool:
-    """Whether connections to this port, on which nobody listens, go somewhere all the same.
+    """Whether a connection to this port does not reach who listens there.
 
     A Podman that was killed can leave the NAT rule of a container behind. Whatever is published
-    on that port then is never reached.
+    on that port then is never reached. What the rule leads to may answer, be silent, or refuse:
+    so this listens itself, and looks whether its own connection arrives.
     """
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=REFUSED_WITHIN):
-            return True
-    except ConnectionRefusedError:
-        return False
+        with socket.create_server(("127.0.0.1", port)) as listener, socket.socket() as visitor:
+            listener.settimeout(ARRIVES_WITHIN)
+            visitor.settimeout(ARRIVES_WITHIN)
+            # closed by a reset: nothing of it lingers on a port that is about to be used
+            visitor.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            visitor.connect(("127.0.0.1", port))
+            arrived, address = listener.accept()
+            arrived.close()
+            came_here: bool = address == visitor.getsockname()
+            return not came_here
     except OSError:
         return True
 

@@ -11,11 +11,14 @@ from codeb_mcp.adapters.probe import HttpProbe
 PORT = 3597
 
 
-@pytest.fixture
-def stale_rule(lab_host: None) -> Iterator[None]:
-    """A NAT rule as a killed Podman leaves behind; here it leads to a listener of the test."""
+@pytest.fixture(params=["where somebody listens", "where nobody listens"])
+def stale_rule(lab_host: None, request: pytest.FixtureRequest) -> Iterator[None]:
+    """A NAT rule as a killed Podman leaves behind; what it leads to answers or refuses."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        redirect = ["--to-ports", str(listener.getsockname()[1])]
+        port = listener.getsockname()[1]
+        if request.param == "where nobody listens":
+            listener.close()
+        redirect = ["--to-ports", str(port)]
         rule = ["OUTPUT", "-d", "127.0.0.1/32", "-p", "tcp", "--dport", str(PORT)]
         rule += ["-j", "REDIRECT", *redirect]
         subprocess.run(["iptables", "-w", "-t", "nat", "-I", *rule], check=True)
