@@ -15,7 +15,7 @@ from codeb_mcp.domain.host import (
     Wanted,
 )
 from codeb_mcp.domain.masking import KEY_LINES, mask, mask_lines
-from codeb_mcp.domain.names import DomainName, VersionTag
+from codeb_mcp.domain.names import VersionTag
 from codeb_mcp.domain.plan import Plan, StartContainer, Step, sentence
 from codeb_mcp.domain.project import EnvironmentKey, Project, command_words
 from codeb_mcp.domain.release import NewRelease, ReleaseStatus
@@ -24,7 +24,7 @@ from codeb_mcp.planning.deploy import plan_deploy
 from codeb_mcp.planning.records import records_for
 from codeb_mcp.services.apply import Unhealthy, apply
 from codeb_mcp.services.auditing import audited
-from codeb_mcp.services.observation import environment_of, observe
+from codeb_mcp.services.observation import domain_of, environment_of, observe
 from codeb_mcp.services.sources import (
     Source,
     described,
@@ -315,12 +315,6 @@ class Deployments:
             plan=PlanView.of(plan),
             seconds=round(seconds, 3),
         )
-
-
-def domain_of(project: Project, key: EnvironmentKey, base: DomainName) -> DomainName:
-    """The environment's own domain where it has one, as after an import."""
-    environment = environment_of(project, key)
-    return environment.domain if environment else key.domain(base)
 
 
 def _exposed(image: ResolvedImage) -> int:

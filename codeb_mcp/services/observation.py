@@ -38,3 +38,9 @@ async def observe(systems: Systems, key: EnvironmentKey, domain: DomainName) -> 
 def environment_of(project: Project, key: EnvironmentKey) -> Environment | None:
     """The environment, where the project has it."""
     return next((each for each in project.environments if each.key == key), None)
+
+
+def domain_of(project: Project, key: EnvironmentKey, base: DomainName) -> DomainName:
+    """The environment's own domain where it has one, as after an import."""
+    environment = environment_of(project, key)
+    return environment.domain if environment else key.domain(base)

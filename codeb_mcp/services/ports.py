@@ -12,6 +12,7 @@ from codeb_mcp.domain.ports import (
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.errors import InvalidRequest, Refused
 from codeb_mcp.services.auditing import audited
+from codeb_mcp.services.observation import domain_of
 from codeb_mcp.services.systems import Systems
 from codeb_mcp.services.views import PortsView, PortView
 
@@ -33,7 +34,10 @@ class Ports:
             environment=key.environment,
             type=kind,
         ):
-            await systems.registry.project(key.project)
+            project = await systems.registry.project(key.project)
+            # so that the port is in the registry's document, and survives an export
+            domain = domain_of(project, key, systems.host.base_domain)
+            await systems.registry.ensure_environment(key, domain)
             allocation = await systems.registry.allocate_port(
                 key, kind, candidates(kind, key.environment.kind), systems.probe.port_is_free
             )

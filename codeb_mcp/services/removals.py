@@ -10,8 +10,8 @@ from codeb_mcp.planning.records import records_for
 from codeb_mcp.planning.removal import plan_removal
 from codeb_mcp.services.apply import apply
 from codeb_mcp.services.auditing import audited
-from codeb_mcp.services.deployments import OnProgress, Progress, domain_of, ignore_progress
-from codeb_mcp.services.observation import environment_of, observe
+from codeb_mcp.services.deployments import OnProgress, Progress, ignore_progress
+from codeb_mcp.services.observation import domain_of, environment_of, observe
 from codeb_mcp.services.systems import Systems
 from codeb_mcp.services.views import PlanView, RemovalView
 
