@@ -13,19 +13,26 @@ from codeb_mcp.adapters.locks import FileLocks
 from codeb_mcp.adapters.logs import LogFiles
 from codeb_mcp.adapters.markers import MarkerFiles
 from codeb_mcp.adapters.podman import PodmanImages, PodmanRuntime
+from codeb_mcp.adapters.podman_client import Podman
+from codeb_mcp.adapters.podman_networks import PodmanNetworks
+from codeb_mcp.adapters.podman_volumes import PodmanVolumes
 from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
 from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.systemd_jobs import NoJobs, SystemdJobs
+from codeb_mcp.adapters.terminal import PodmanTerminal
 from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.names import DomainName, HealthPath
+from codeb_mcp.services.configuration import Configuration
 from codeb_mcp.services.deployments import Deployments
 from codeb_mcp.services.domains import Domains
 from codeb_mcp.services.logs import LogReading
 from codeb_mcp.services.ports import Ports
 from codeb_mcp.services.projects import Projects
 from codeb_mcp.services.removals import Removals
-from codeb_mcp.services.systems import Dns, Host, Runtime, Systems
+from codeb_mcp.services.systems import Dns, Host, Jobs, Runtime, Systems
+from codeb_mcp.services.tasks import Tasks
 from codeb_mcp.services.variables import Variables
 from codeb_mcp.settings import Settings, load_settings
 
@@ -57,6 +64,16 @@ class Application:
         return Variables(self.systems)
 
     @cached_property
+    def configuration(self) -> Configuration:
+        """Settings of projects."""
+        return Configuration(self.systems)
+
+    @cached_property
+    def tasks(self) -> Tasks:
+        """One-off commands and scheduled jobs."""
+        return Tasks(self.systems, lambda: secrets.token_hex(6))
+
+    @cached_property
     def ports(self) -> Ports:
         """Ports."""
         return Ports(self.systems)
@@ -86,10 +103,17 @@ def _systems(settings: Settings) -> Systems:
         podman_environment(settings),
         embedded=settings.podman_socket is None,
     )
+    podman = Podman(endpoints.podman_socket, embedded=settings.podman_socket is None)
+    # a container that systemd starts is known by its unit, whichever folder it was made from
+    home = str(settings.home) if settings.runtime == "podman" else None
     return Systems(
         host=_host(settings),
         images=images,
         runtime=_runtime(settings, endpoints),
+        networks=PodmanNetworks(podman, home),
+        volumes=PodmanVolumes(podman, home),
+        jobs=_jobs(settings),
+        terminal=PodmanTerminal(podman, podman_environment(settings)),
         proxy=proxy,
         markers=MarkerFiles(settings.live_folder),
         probe=HttpProbe(),
@@ -130,6 +154,14 @@ def _runtime(settings: Settings, endpoints: Endpoints) -> Runtime:
             )
         case "quadlet":
             return QuadletRuntime(endpoints.podman_socket, embedded=embedded)
+
+
+def _jobs(settings: Settings) -> Jobs:
+    match settings.runtime:
+        case "podman":
+            return NoJobs()
+        case "quadlet":
+            return SystemdJobs()
 
 
 def _proxy(settings: Settings, endpoints: Endpoints) -> CaddyProxy:

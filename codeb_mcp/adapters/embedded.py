@@ -179,14 +179,26 @@ async def end_children(state: RunState) -> None:
 
 
 async def remove_containers(settings: Settings) -> int:
-    """Stop and remove the containers of this codeb folder, and say how many there were."""
+    """Stop and remove the containers of this codeb folder, and say how many there were.
+
+    The networks that they were connected to go as well; volumes stay.
+    """
     RunState(settings).prepare()
     write_containers_conf(settings)
     ids = await managed_containers(settings, "all")
     if ids:
         argv = ["podman", "rm", "--force", f"--time={settings.stop_timeout}", *ids]
         await run(argv, env=podman_environment(settings), seconds=60 + 10 * len(ids))
+    await _remove_networks(settings)
     return len(ids)
+
+
+async def _remove_networks(settings: Settings) -> None:
+    argv = ["podman", "network", "ls", f"--filter=label={LABEL}.home={settings.home}"]
+    listed = await run([*argv, "--format={{.Name}}"], env=podman_environment(settings), seconds=30)
+    if names := listed.stdout.split():
+        argv = ["podman", "network", "rm", *names]
+        await run(argv, env=podman_environment(settings), seconds=60, check=False)
 
 
 async def managed_containers(settings: Settings, which: str) -> list[str]:

@@ -20,6 +20,7 @@ from codeb_mcp.adapters.threads import in_thread
 from codeb_mcp.domain.host import LABEL, ContainerSpec, ObservedContainer
 from codeb_mcp.domain.project import EnvironmentKey, Slot
 from codeb_mcp.errors import InvalidRequest, Refused
+from codeb_mcp.planning.confined import create_options
 from codeb_mcp.planning.quadlet import same_release
 
 _LOG_BYTES = 10_000_000
@@ -135,7 +136,7 @@ def _options(spec: ContainerSpec) -> dict[str, Any]:
             "Type": "k8s-file",
             "Config": {"path": spec.log_path, "size": _LOG_BYTES},
         },
-        "no_new_privileges": True,
+        **create_options(spec.key, spec.confinement, spec.network),
         # Podman's health checks are timers of systemd, which may not be there; codeb asks itself
         "no_healthcheck": True,
         "stop_timeout": spec.stop_timeout,

@@ -2,8 +2,9 @@
 
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from anyio.abc import Process
 from codeb_mcp.errors import HostNotReady, SystemFailed
 
 MAX_OUTPUT = 1_000_000
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,36 @@ async def run(
             code="command_failed",
         )
     return completed
+
+
+async def run_here(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    on_signal: Callable[[], Awaitable[None]],
+) -> int:
+    """Run a command with this process's own input and output; gives its exit code.
+
+    When this process is told to end, `on_signal` is to make the command end; the result is then
+    128 + the signal's number.
+    """
+    told = 0
+    with anyio.open_signal_receiver(*_ENDING) as signals:
+        process = await anyio.open_process(
+            list(argv), stdin=None, stdout=None, stderr=None, env={**os.environ, **env}
+        )
+
+        async def heed() -> None:
+            nonlocal told
+            async for number in signals:
+                told = told or number
+                await on_signal()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(heed)
+            ended = await process.wait()
+            group.cancel_scope.cancel()
+    return 128 + told if told else ended
 
 
 def spawn_detached(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> int:

@@ -2,7 +2,7 @@
 
 import os
 import pwd
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ _PROPERTIES = (
 _RELOAD_SECONDS = 120.0
 _JOB_SECONDS = 180.0
 _LONGEST_STOP = 700.0
+_LONGEST_RUN = 24 * 3600.0
 
 
 class Systemd:
@@ -76,9 +77,24 @@ class Systemd:
         """Clear the unit's failed state and its start limit; a unit without any is fine."""
         self._reached(await self._systemctl("reset-failed", unit, seconds=_RELOAD_SECONDS))
 
-    async def show(self, unit: str) -> dict[str, str]:
+    async def start_timer(self, unit: str) -> None:
+        """Have the timer run, now by what its file says and after every boot."""
+        self._checked(await self._systemctl("enable", unit, seconds=_RELOAD_SECONDS))
+        self._checked(await self._systemctl("restart", unit, seconds=_JOB_SECONDS))
+
+    async def stop_timer(self, unit: str) -> None:
+        """Have the timer run no more, and forget when it last did; absent is fine."""
+        for verb, *words in (("disable", "--now"), ("clean", "--what=state")):
+            self._reached(await self._systemctl(verb, *words, unit, seconds=_RELOAD_SECONDS))
+
+    async def start_and_wait(self, unit: str) -> Completed:
+        """Start a unit that ends by itself, and wait until it has; how is left to the caller."""
+        await self.forget_failures(unit)
+        return self._reached(await self._systemctl("start", unit, seconds=_LONGEST_RUN))
+
+    async def show(self, unit: str, properties: Sequence[str] = _PROPERTIES) -> dict[str, str]:
         """The unit's properties that tell how it stands; a unit that is not there has some too."""
-        wanted = ",".join(_PROPERTIES)
+        wanted = ",".join(properties)
         ended = self._checked(await self._systemctl("show", f"--property={wanted}", unit))
         pairs = (line.partition("=") for line in ended.stdout.splitlines())
         return {name: value for name, _, value in pairs}

@@ -6,7 +6,19 @@ from typing import Annotated
 import typer
 
 from codeb_mcp import __version__
-from codeb_mcp.cli import deploy, env, local, logs, ports, projects, registry, remove
+from codeb_mcp.cli import (
+    config,
+    deploy,
+    env,
+    jobs,
+    local,
+    logs,
+    ports,
+    projects,
+    registry,
+    remove,
+    run,
+)
 from codeb_mcp.cli.output import err, print_error, text
 from codeb_mcp.errors import CodebError
 
@@ -27,7 +39,10 @@ app.command("remove")(remove.remove)
 app.command("history")(projects.history)
 app.command("open")(projects.open_)
 app.command("logs")(logs.logs)
+app.command("run")(run.run_command)
 app.add_typer(env.app, name="env")
+app.add_typer(config.app, name="config")
+app.add_typer(jobs.app, name="job")
 app.add_typer(ports.app, name="ports")
 app.add_typer(registry.app, name="registry")
 app.add_typer(local.app, name="local")

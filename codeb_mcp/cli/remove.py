@@ -18,6 +18,10 @@ from codeb_mcp.wiring import open_application
 def remove(
     project: Annotated[str, typer.Argument(metavar="PROJECT", help="Name of the project.")],
     env: Annotated[str, typer.Option(help="production (prod), staging or pr-N.")],
+    volumes: Annotated[
+        bool | None,
+        typer.Option(help="Remove volumes with their data; default: those of a preview only."),
+    ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only print what would go.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Json = False,
@@ -25,7 +29,7 @@ def remove(
     """Take an environment down: containers, route, records, images, ports, history."""
     key = EnvironmentKey(ProjectName(project), EnvironmentName(env))
     removals = open_application().removals
-    planned = run(lambda: removals.remove(RemovalRequest(key, actor())))
+    planned = run(lambda: removals.remove(RemovalRequest(key, actor(), volumes=volumes)))
     if plan:
         emit(planned, json, lambda: _render(planned))
         return
@@ -36,7 +40,7 @@ def remove(
         if not json:
             err.print(f"[{progress.done + 1}/{progress.total}] {progress.message}", markup=False)
 
-    request = RemovalRequest(key, actor(), planned.plan.digest)
+    request = RemovalRequest(key, actor(), planned.plan.digest, volumes)
     view = run(lambda: removals.remove(request, tell))
     emit(view, json, lambda: _render(view))
 

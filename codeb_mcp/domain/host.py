@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from codeb_mcp.domain.confinement import Confinement
+from codeb_mcp.domain.job import Job
 from codeb_mcp.domain.names import DomainName, HealthPath, shown
 from codeb_mcp.domain.project import EnvironmentKey, Slot
 from codeb_mcp.domain.release import Release
@@ -38,6 +40,11 @@ class ResolvedImage:
     digest: str
     exposed_ports: tuple[int, ...] = ()
 
+    @property
+    def port(self) -> int:
+        """The port that its application is told to listen on: the only one declared, or 8080."""
+        return self.exposed_ports[0] if len(self.exposed_ports) == 1 else DEFAULT_CONTAINER_PORT
+
 
 @dataclass(frozen=True, slots=True)
 class ContainerSpec:
@@ -60,6 +67,8 @@ class ContainerSpec:
     log_path: str = ""
     stop_timeout: int = 10
     home: str = ""
+    confinement: Confinement = field(default_factory=Confinement)
+    network: str = ""
 
     @property
     def name(self) -> str:
@@ -70,7 +79,15 @@ class ContainerSpec:
     def digest(self) -> str:
         """What makes two releases the same: not their number, slot or host port."""
         return fingerprint(
-            [self.image_id, self.container_port, self.env, self.env_digest, self.command]
+            [
+                self.image_id,
+                self.container_port,
+                self.env,
+                self.env_digest,
+                self.command,
+                self.confinement.document(),
+                self.network,
+            ]
         )
 
     @property
@@ -217,7 +234,8 @@ class Observed:
     """One environment as it was found, on every system that a deploy touches.
 
     `port` is the allocated one; `free_port` the one it would get. `route` and `records` are
-    None where there is none.
+    None where there is none. `network` says whether the project's is there; `volumes` are names
+    without Podman's prefix; `jobs` are the installed ones, each with its digest.
     """
 
     key: EnvironmentKey
@@ -229,6 +247,9 @@ class Observed:
     records: tuple[DnsRecord, ...] = ()
     live_release: Release | None = None
     last_number: int = 0
+    network: bool = False
+    volumes: frozenset[str] = frozenset()
+    jobs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -249,6 +270,9 @@ class Observed:
                 [asdict(record) for record in self.records],
                 live,
                 self.last_number,
+                self.network,
+                sorted(self.volumes),
+                dict(self.jobs),
             ]
         )
 
@@ -276,3 +300,5 @@ class Wanted:
     keep_images: int = 5
     drain_timeout: float = 30.0
     stop_timeout: int = 10
+    confinement: Confinement = field(default_factory=Confinement)
+    jobs: tuple[Job, ...] = ()

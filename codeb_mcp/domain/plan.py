@@ -10,6 +10,16 @@ from typing import TypeAlias, assert_never
 from codeb_mcp.domain.host import ContainerSpec, DnsRecord, HealthPolicy, Route, fingerprint
 from codeb_mcp.domain.names import DomainName
 from codeb_mcp.domain.project import EnvironmentKey, Slot
+from codeb_mcp.domain.surroundings import (
+    CreateNetwork,
+    CreateVolume,
+    InstallJob,
+    RemoveJob,
+    RemoveNetwork,
+    RemoveVolume,
+    Surrounding,
+    surrounding_sentence,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,7 @@ Step: TypeAlias = (
     | RemoveRoute
     | RemoveRecord
     | ForgetEnvironment
+    | Surrounding
 )
 
 
@@ -181,6 +192,15 @@ def sentence(step: Step) -> str:
             return f"remove the DNS record {record}"
         case ForgetEnvironment(key):
             return f"give the ports of {key} back and forget its releases and logs"
+        case (
+            CreateNetwork()
+            | RemoveNetwork()
+            | CreateVolume()
+            | RemoveVolume()
+            | InstallJob()
+            | RemoveJob()
+        ):
+            return surrounding_sentence(step)
         case PruneImages(key, 0, _):
             return f"remove the release images of {key}"
         case PruneImages(key, keep, _):

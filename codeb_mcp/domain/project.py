@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from codeb_mcp.domain.confinement import Confinement
+from codeb_mcp.domain.job import Job
 from codeb_mcp.domain.names import (
     DomainName,
     EnvironmentKind,
@@ -87,6 +89,7 @@ class ProjectConfig:
     health_check: HealthPath = field(default_factory=lambda: HealthPath("/"))
     env_vars: tuple[VariableName, ...] = ()
     port: int | None = None
+    confinement: Confinement = field(default_factory=Confinement)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,19 @@ class EnvironmentKey:
         """The name of the container (and of the unit) that runs in `slot`."""
         return f"codeb-{self.slug}-{slot}"
 
+    @property
+    def network(self) -> str:
+        """The network of the project: its environments reach each other, nobody else does."""
+        return f"codeb-{self.project}"
+
+    def volume(self, name: str) -> str:
+        """Podman's name of the environment's volume `name`."""
+        return f"codeb-{self.slug}-{name}"
+
+    def job(self, name: str) -> str:
+        """The name of the units of the environment's job `name`."""
+        return f"codeb-{self.slug}-job-{name}"
+
     def domain(self, base: DomainName) -> DomainName:
         """`shop.base`, `staging.shop.base` or `pr-7.shop.base`."""
         host = f"{self.project}.{base}"
@@ -126,6 +142,7 @@ class Environment:
     live: Release | None = None
     latest: Release | None = None
     created_at: datetime | None = None
+    jobs: tuple[Job, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from codeb_mcp.domain.plan import (
 from codeb_mcp.domain.ports import PortKind, range_for
 from codeb_mcp.domain.project import Slot
 from codeb_mcp.errors import HostNotReady
+from codeb_mcp.planning.isolation import job_specs, job_steps, surroundings
 from codeb_mcp.planning.routes import route_json
 
 
@@ -50,10 +51,14 @@ def plan_deploy(wanted: Wanted, found: Observed, live_folder: str) -> Plan:
     if found.port is None:
         steps.append(AllocatePort(wanted.key, port))
     steps += [PutRecord(record) for record in wanted.records if record not in found.records]
-    if serving is not None and serving.spec_digest == _spec(wanted, found, port, Slot.BLUE).digest:
+    steps += surroundings(wanted, found)
+    release = _spec(wanted, found, port, Slot.BLUE)
+    if serving is not None and serving.spec_digest == release.digest:
         steps += _repairs(wanted, found, serving, route, routed=routed)
     else:
         steps += _replacement(wanted, found, route, routed=routed, serving=serving)
+    jobs = job_specs(release, wanted.jobs, wanted.log_folder)
+    steps += job_steps(wanted.key, jobs, found.jobs)
     return Plan(tuple(steps), observed=found.digest)
 
 
@@ -143,4 +148,6 @@ def _spec(wanted: Wanted, found: Observed, port: int, slot: Slot) -> ContainerSp
         log_path=f"{wanted.log_folder}/r{number}.log",
         stop_timeout=wanted.stop_timeout,
         home=wanted.home,
+        confinement=wanted.confinement,
+        network=wanted.key.network,
     )

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from codeb_mcp.domain.confinement import Confinement
+from codeb_mcp.domain.job import Command, Job, JobName, Schedule
 from codeb_mcp.domain.names import (
     DomainName,
     EnvironmentName,
@@ -62,6 +64,7 @@ def project_document(project: Project) -> dict[str, Any]:
             "healthCheck": config.health_check,
             "envVars": list(config.env_vars),
             **({"port": config.port} if config.port is not None else {}),
+            **({"confinement": confined} if (confined := config.confinement.document()) else {}),
         },
         "createdAt": _text(project.created_at),
         "updatedAt": _text(project.updated_at),
@@ -90,6 +93,11 @@ def _environment(environment: Environment) -> dict[str, Any]:
             "deployedAt": _text(live.finished_at or live.started_at),
             "version": live.version,
             "imageTag": live.image,
+        }
+    if environment.jobs:
+        document["jobs"] = {
+            job.name: {"schedule": job.schedule, "command": list(job.command.words)}
+            for job in environment.jobs
         }
     return document
 
@@ -139,6 +147,7 @@ def _project(name: str, found: Mapping[str, Any]) -> Project:
             health_check=HealthPath(config.get("healthCheck") or "/"),
             env_vars=tuple(VariableName(str(variable)) for variable in variables),
             port=port,
+            confinement=Confinement.of_document(config.get("confinement", {})),
         ),
         created_at=_moment(found, "createdAt", place),
         updated_at=_moment(found, "updatedAt", place),
@@ -163,7 +172,18 @@ def _environments(
             ports={PortKind.parse(kind): port for kind, port in ports.items()},
             live=release if release and release.status is ReleaseStatus.LIVE else None,
             latest=release,
+            jobs=tuple(_jobs(environment, inner)),
         )
+
+
+def _jobs(environment: Mapping[str, Any], place: str) -> Iterator[Job]:
+    for name, value in _mapping(environment.get("jobs", {}), f"{place}.jobs").items():
+        job = _mapping(value, f"{place}.jobs.{name}")
+        words = job.get("command")
+        if not isinstance(words, list):
+            raise _wrong(f"{place}.jobs.{name}.command", "is not a list of words")
+        schedule = Schedule(_string(job, "schedule", f"{place}.jobs.{name}"))
+        yield Job(JobName(name), schedule, Command(tuple(map(str, words))))
 
 
 def _release(environment: Mapping[str, Any], place: str) -> Release | None:

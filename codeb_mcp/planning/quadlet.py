@@ -7,6 +7,7 @@ mean something to systemd.
 from codeb_mcp.domain.host import ContainerSpec, ObservedContainer
 from codeb_mcp.domain.names import shown
 from codeb_mcp.errors import InvalidRequest
+from codeb_mcp.planning.confined import unit_lines
 
 MARK = "# Written by codeb. It is replaced on every deploy; change the project instead."
 
@@ -30,14 +31,14 @@ def container_unit(spec: ContainerSpec) -> str:
         "",
         "[Container]",
         f"ContainerName={spec.name}",
-        f"Image={spec.image}",
+        f"Image={spec.image_id}",
         "Pull=never",
         f"PublishPort=127.0.0.1:{spec.host_port}:{spec.container_port}",
         *(f"Environment={quoted(f'{name}={value}')}" for name, value in spec.env),
-        *([f"EnvironmentFile={_path(spec.env_file)}"] if spec.env_file else []),
+        *([f"EnvironmentFile={file_path(spec.env_file)}"] if spec.env_file else []),
         *(f"Label={quoted(f'{name}={value}')}" for name, value in spec.labels.items()),
         *([f"Exec={' '.join(quoted(word) for word in spec.command)}"] if spec.command else []),
-        "NoNewPrivileges=true",
+        *unit_lines(spec.key, spec.confinement, spec.network),
         "LogDriver=k8s-file",
         f"PodmanArgs={quoted(f'--log-opt=path={spec.log_path}')} --log-opt=max-size=10mb",
         f"StopTimeout={spec.stop_timeout}",
@@ -56,7 +57,7 @@ def container_unit(spec: ContainerSpec) -> str:
 
 def quoted(text: str) -> str:
     """`text` as one word of a unit file: in double quotes, with systemd's own escapes."""
-    if any(ord(char) < 32 or ord(char) == 127 for char in text):
+    if any(ord(char) < 32 or ord(char) == 127 or "\ud800" <= char <= "\udfff" for char in text):
         raise InvalidRequest(
             f"{shown(text)} holds a control character, which a systemd unit cannot",
             hint="put such a value into the environment's env file instead",
@@ -66,7 +67,8 @@ def quoted(text: str) -> str:
     return f'"{escaped}"'
 
 
-def _path(path: str) -> str:
+def file_path(path: str) -> str:
+    """`path` as the whole value of a key that takes no quotes."""
     if any(char.isspace() or char in "\"'\\" or ord(char) < 32 for char in path):
         raise InvalidRequest(
             f"the path {shown(path)} cannot be named in a systemd unit",

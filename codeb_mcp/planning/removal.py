@@ -14,6 +14,7 @@ from codeb_mcp.domain.plan import (
     SwitchSlot,
 )
 from codeb_mcp.domain.project import Slot
+from codeb_mcp.planning.isolation import jobs_end, surroundings_end
 
 
 def plan_removal(
@@ -23,16 +24,20 @@ def plan_removal(
     *,
     registered: bool,
     drain_timeout: float,
+    with_volumes: bool = False,
+    last: bool = False,
 ) -> Plan:
     """The steps that leave nothing of the environment; none when nothing is there.
 
     Of the domain's records only those in `ours` are removed: others were made by somebody else.
+    Volumes stay unless `with_volumes`; the project's network goes with its `last` environment.
     """
     key = found.key
     steps: list[Step] = []
     if found.route is not None:
         steps.append(RemoveRoute(key, domain, str(found.route["@id"])))
     steps += [RemoveRecord(record) for record in found.records if record in ours]
+    steps += jobs_end(found)
     for slot, seen in sorted(found.containers.items()):
         if seen.running and found.port is not None:
             steps.append(Drain(key, slot, slot.port(found.port), drain_timeout))
@@ -41,6 +46,7 @@ def plan_removal(
         steps.append(SwitchSlot(key, Slot.BLUE))
     if found.last_number > 0:
         steps.append(PruneImages(key, keep=0, live=0))
+    steps += surroundings_end(found, with_volumes=with_volumes, last=last)
     if registered or found.port is not None:
         steps.append(ForgetEnvironment(key))
     return Plan(tuple(steps), observed=found.digest)

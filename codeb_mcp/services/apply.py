@@ -33,6 +33,14 @@ from codeb_mcp.domain.plan import (
 )
 from codeb_mcp.domain.ports import PortKind
 from codeb_mcp.domain.project import EnvironmentKey
+from codeb_mcp.domain.surroundings import (
+    CreateNetwork,
+    CreateVolume,
+    InstallJob,
+    RemoveJob,
+    RemoveNetwork,
+    RemoveVolume,
+)
 from codeb_mcp.errors import (
     CodebError,
     DeployFailed,
@@ -41,6 +49,7 @@ from codeb_mcp.errors import (
     StalePlan,
     SystemFailed,
 )
+from codeb_mcp.services.surroundings import surround
 from codeb_mcp.services.systems import Systems
 
 Undo: TypeAlias = Callable[[], Awaitable[object]]
@@ -122,6 +131,10 @@ async def _undo_of(systems: Systems, step: Step) -> Undo | None:
         case WriteRoute(route):
             standing = await systems.proxy.route(route.id)
             return lambda: systems.proxy.restore_route(route.id, standing)
+        case CreateNetwork(key):
+            return lambda: systems.networks.remove(key)
+        case CreateVolume(key, volume):
+            return lambda: systems.volumes.remove(key, volume.name)
         case (
             CheckHealth()
             | CheckPublic()
@@ -132,6 +145,10 @@ async def _undo_of(systems: Systems, step: Step) -> Undo | None:
             | RemoveRoute()
             | RemoveRecord()
             | ForgetEnvironment()
+            | RemoveNetwork()
+            | RemoveVolume()
+            | InstallJob()
+            | RemoveJob()
         ):
             # Looking changes nothing. A removal is finished by the next call, not taken back.
             return None
@@ -177,6 +194,15 @@ async def _perform(systems: Systems, step: Step) -> None:
             await systems.proxy.restore_route(route_id, None)
         case RemoveRecord(record):
             await systems.dns.remove(record.name, record.type)
+        case (
+            CreateNetwork()
+            | RemoveNetwork()
+            | CreateVolume()
+            | RemoveVolume()
+            | InstallJob()
+            | RemoveJob()
+        ):
+            await surround(systems, step)
         case ForgetEnvironment(key):
             await systems.logs.remove(key)
             await systems.registry.remove_environment(key)

@@ -8,12 +8,12 @@ from typing import TypeAlias
 import anyio
 
 from codeb_mcp.domain.host import (
-    DEFAULT_CONTAINER_PORT,
     EnvFile,
     Observed,
     ResolvedImage,
     Wanted,
 )
+from codeb_mcp.domain.job import Job
 from codeb_mcp.domain.masking import KEY_LINES, mask, mask_lines
 from codeb_mcp.domain.names import VersionTag
 from codeb_mcp.domain.plan import Plan, StartContainer, Step, sentence
@@ -21,6 +21,7 @@ from codeb_mcp.domain.project import EnvironmentKey, Project, command_words
 from codeb_mcp.domain.release import NewRelease, ReleaseStatus
 from codeb_mcp.errors import CodebError, DeployFailed, InvalidRequest, StalePlan
 from codeb_mcp.planning.deploy import plan_deploy
+from codeb_mcp.planning.hints import missing_capability
 from codeb_mcp.planning.records import records_for
 from codeb_mcp.services.apply import Unhealthy, apply
 from codeb_mcp.services.auditing import audited
@@ -185,7 +186,8 @@ class Deployments:
         if missing:
             raise InvalidRequest(
                 f"{key} has no value for {', '.join(missing)}, which {project.name} requires",
-                hint=f"add NAME=value lines to {self._systems.secrets.path(key)} (mode 0600)",
+                hint=f"codeb env set {key.project} {missing[0]} --env {key.environment} asks, "
+                f"or add NAME=value lines to {self._systems.secrets.path(key)} (mode 0600)",
                 code="variables_missing",
             )
         return found
@@ -205,7 +207,7 @@ class Deployments:
             image=image,
             version=request.version or version_of(request.source, image),
             health=host.health.at(config.health_check),
-            container_port=config.port or _exposed(image),
+            container_port=config.port or image.port,
             command=command_words(config.start_command or ""),
             env_file=env_file.path if env_file else None,
             env_digest=env_file.digest if env_file else "",
@@ -217,7 +219,13 @@ class Deployments:
             keep_images=host.keep_images,
             drain_timeout=host.drain_timeout,
             stop_timeout=host.stop_timeout,
+            confinement=config.confinement,
+            jobs=self._jobs(project, request.key),
         )
+
+    def _jobs(self, project: Project, key: EnvironmentKey) -> tuple[Job, ...]:
+        environment = environment_of(project, key)
+        return environment.jobs if environment and self._systems.jobs.supported else ()
 
     async def _carry_out(
         self,
@@ -285,9 +293,8 @@ class Deployments:
             )
             subject = f"release {number} of {key} " if isinstance(error, Unhealthy) else ""
             error.message = f"{subject}{error.message}; {stands}"
-            error.hint = error.hint or (
-                f"read_logs project={key.project} environment={key.environment} release={number}"
-            )
+            read = f"read_logs project={key.project} environment={key.environment} release={number}"
+            error.hint = error.hint or missing_capability(key.project, lines) or read
         if started:
             message = mask(str(error.message if isinstance(error, CodebError) else error))
             with contextlib.suppress(CodebError):  # as on a full disk: the first error counts
@@ -315,10 +322,6 @@ class Deployments:
             plan=PlanView.of(plan),
             seconds=round(seconds, 3),
         )
-
-
-def _exposed(image: ResolvedImage) -> int:
-    return image.exposed_ports[0] if len(image.exposed_ports) == 1 else DEFAULT_CONTAINER_PORT
 
 
 def _stale(key: EnvironmentKey, plan: Plan) -> StalePlan:

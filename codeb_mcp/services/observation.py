@@ -32,6 +32,9 @@ async def observe(systems: Systems, key: EnvironmentKey, domain: DomainName) -> 
         records=await systems.dns.records(domain),
         live_release=environment.live if environment else None,
         last_number=max(numbers),
+        network=await systems.networks.exists(key),
+        volumes=await systems.volumes.of(key),
+        jobs=await systems.jobs.installed(key),
     )
 
 

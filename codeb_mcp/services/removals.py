@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from codeb_mcp.domain.names import EnvironmentKind
 from codeb_mcp.domain.plan import Plan, Step, sentence
 from codeb_mcp.domain.project import EnvironmentKey
+from codeb_mcp.domain.surroundings import RemoveVolume
 from codeb_mcp.errors import InvalidRequest, StalePlan
 from codeb_mcp.planning.records import records_for
 from codeb_mcp.planning.removal import plan_removal
@@ -18,11 +20,15 @@ from codeb_mcp.services.views import PlanView, RemovalView
 
 @dataclass(frozen=True, slots=True)
 class RemovalRequest:
-    """What to take down. Nothing is removed without the digest of the plan that says what."""
+    """What to take down. Nothing is removed without the digest of the plan that says what.
+
+    `volumes` says whether volumes go, with their data; None: those of a preview do.
+    """
 
     key: EnvironmentKey
     actor: str
     plan_digest: str | None = None
+    volumes: bool | None = None
 
 
 class Removals:
@@ -43,7 +49,7 @@ class Removals:
         await systems.registry.project(key.project)
         await systems.ready()
         if request.plan_digest is None:
-            return self._view(key, await self._plan(key), removed=False)
+            return await self._view(key, await self._plan(request), removed=False)
         async with (
             audited(
                 systems,
@@ -54,7 +60,7 @@ class Removals:
             ),
             systems.locks.hold(key, request.actor, "remove the environment"),
         ):
-            plan = await self._plan(key)
+            plan = await self._plan(request)
             if plan.digest != request.plan_digest:
                 raise StalePlan(
                     f"{key} is not as it was when the plan was made",
@@ -66,10 +72,11 @@ class Removals:
                 await on_progress(Progress(done, len(plan.steps), sentence(step)))
 
             await apply(systems, plan, key, 0, on_step)
-        return self._view(key, plan, removed=True)
+        return await self._view(key, plan, removed=True)
 
-    async def _plan(self, key: EnvironmentKey) -> Plan:
-        systems = self._systems
+    async def _plan(self, request: RemovalRequest) -> Plan:
+        systems, key = self._systems, request.key
+        preview = key.environment.kind is EnvironmentKind.PREVIEW
         project = await systems.registry.project(key.project)
         domain = domain_of(project, key, systems.host.base_domain)
         found = await observe(systems, key, domain)
@@ -79,6 +86,8 @@ class Removals:
             records_for(domain, systems.host.addresses, systems.host.dns_ttl),
             registered=environment_of(project, key) is not None,
             drain_timeout=systems.host.drain_timeout,
+            with_volumes=preview if request.volumes is None else request.volumes,
+            last=all(each.key == key for each in project.environments),
         )
         if not plan:
             raise InvalidRequest(
@@ -88,12 +97,21 @@ class Removals:
             )
         return plan
 
-    def _view(self, key: EnvironmentKey, plan: Plan, *, removed: bool) -> RemovalView:
+    async def _view(self, key: EnvironmentKey, plan: Plan, *, removed: bool) -> RemovalView:
         env_file = self._systems.secrets.path(key)
+        going = {step.name for step in plan.steps if isinstance(step, RemoveVolume)}
+        volumes = await self._systems.volumes.of(key) - going
         return RemovalView(
             project=key.project,
             environment=key.environment,
             removed=removed,
             plan=PlanView.of(plan),
-            kept=[env_file] if Path(env_file).exists() else [],
+            kept=[
+                *_if_there(env_file),
+                *(f"volume {key.volume(name)}" for name in sorted(volumes)),
+            ],
         )
+
+
+def _if_there(path: str) -> list[str]:
+    return [path] if Path(path).exists() else []

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from codeb_mcp.domain.confinement import Volume
 from codeb_mcp.domain.host import (
     ContainerSpec,
     DnsRecord,
@@ -23,12 +24,14 @@ from codeb_mcp.domain.host import (
     ResolvedImage,
     Route,
 )
+from codeb_mcp.domain.job import Job, JobName, JobState, Schedule
 from codeb_mcp.domain.ledger import AuditEntry, PortAllocation
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import DomainName, ImageReference, ProjectName, VariableName
 from codeb_mcp.domain.ports import PortKind
-from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, Slot
+from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, ProjectConfig, Slot
 from codeb_mcp.domain.release import NewRelease, Release, ReleaseStatus
+from codeb_mcp.domain.task import JobSpec, Task
 
 
 class Images(Protocol):
@@ -76,6 +79,67 @@ class Runtime(Protocol):
 
     async def listening_ports(self, container: ObservedContainer) -> tuple[int, ...]:
         """The TCP ports that the container listens on inside; empty when it cannot be told."""
+
+
+class Networks(Protocol):
+    """One network per project, on which its containers reach each other and nobody else does."""
+
+    async def exists(self, key: EnvironmentKey) -> bool:
+        """Whether the project's network is there. Refused when one of that name is not ours."""
+
+    async def create(self, key: EnvironmentKey) -> None:
+        """Make it; having it already is fine."""
+
+    async def remove(self, key: EnvironmentKey) -> None:
+        """Remove it; one that is absent, or that containers are connected to, is left alone."""
+
+
+class Volumes(Protocol):
+    """Named volumes, each an environment's own. They outlive every container."""
+
+    async def of(self, key: EnvironmentKey) -> frozenset[str]:
+        """The names of the environment's volumes, without Podman's prefix."""
+
+    async def create(self, key: EnvironmentKey, volume: Volume) -> None:
+        """Make a volume; having it already is fine. Refused when one of that name is not ours."""
+
+    async def remove(self, key: EnvironmentKey, name: str) -> None:
+        """Remove a volume with its data; absent is fine. SystemFailed while it is in use."""
+
+
+class Jobs(Protocol):
+    """Commands that run by a schedule, under systemd's timers."""
+
+    supported: bool
+    """False where nothing keeps time (`podman`); then every method but `installed` is refused."""
+
+    async def installed(self, key: EnvironmentKey) -> dict[str, str]:
+        """The environment's jobs that are installed: name to digest."""
+
+    async def check(self, schedule: Schedule) -> str:
+        """When the schedule would come next, in words. InvalidRequest when it is none."""
+
+    async def install(self, spec: JobSpec) -> None:
+        """Have the job run by its schedule, replacing what was installed under its name."""
+
+    async def remove(self, key: EnvironmentKey, name: JobName) -> None:
+        """Stop the job and remove its units; absent is fine."""
+
+    async def state(self, key: EnvironmentKey, name: JobName) -> JobState:
+        """How an installed job stands."""
+
+    async def run(self, key: EnvironmentKey, name: JobName) -> JobState:
+        """Run an installed job now, and wait until it has ended."""
+
+
+class Terminal(Protocol):
+    """Runs a command in a container, with this process's own input and output."""
+
+    async def run(self, task: Task, name: str) -> int:
+        """Run it to its end; gives its exit code. The container is gone afterwards, always.
+
+        When this process is told to end (Ctrl-C), the container ends and 128 + signal is given.
+        """
 
 
 class Proxy(Protocol):
@@ -186,6 +250,15 @@ class Registry(Protocol):
     async def add_project(self, project: Project) -> None:
         """A new one; InvalidRequest when the name is taken."""
 
+    async def change_config(self, name: ProjectName, config: ProjectConfig) -> None:
+        """Replace a project's configuration."""
+
+    async def put_job(self, key: EnvironmentKey, job: Job) -> None:
+        """Add a job to an environment, or replace the one of its name."""
+
+    async def remove_job(self, key: EnvironmentKey, name: JobName) -> bool:
+        """Remove a job; False when there was none."""
+
     async def ensure_environment(self, key: EnvironmentKey, domain: DomainName) -> Environment:
         """The environment, made when absent; InvalidRequest when its domain is another's."""
 
@@ -285,6 +358,10 @@ class Systems:
     host: Host
     images: Images
     runtime: Runtime
+    networks: Networks
+    volumes: Volumes
+    jobs: Jobs
+    terminal: Terminal
     proxy: Proxy
     markers: Markers
     probe: Probe

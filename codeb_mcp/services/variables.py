@@ -41,7 +41,7 @@ class Variables:
         if reserved := sorted(RESERVED & changes.keys()):
             raise InvalidRequest(
                 f"{', '.join(reserved)} is set by codeb itself",
-                hint="change the port with the project's port setting",
+                hint=f"change the port with codeb config set {key.project} port=8080",
                 code="reserved_variable",
             )
         if not changes:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 
 from codeb_mcp.domain.host import ObservedContainer
+from codeb_mcp.domain.job import Job, JobState
 from codeb_mcp.domain.ledger import PortAllocation
 from codeb_mcp.domain.plan import Plan, sentence
 from codeb_mcp.domain.ports import PortKind, occupied_by
@@ -112,6 +113,51 @@ class VariablesView(View):
     next: str
 
 
+class ConfigView(View):
+    """A project's settings as text, as they are set; those that are empty are left out."""
+
+    project: str
+    settings: dict[str, str]
+    changed: list[str] = Field(description="what this call changed")
+    next: str
+
+
+class JobView(View):
+    """A scheduled job; when it ran and runs, in systemd's words."""
+
+    name: str
+    schedule: str
+    command: list[str]
+    installed: bool = Field(description="false until a release is live")
+    next_run: str
+    last_run: str
+    result: str = Field(description="how the last run ended: success, exit-code, …")
+    exit_code: int | None
+
+    @classmethod
+    def of(cls, job: Job, state: JobState | None) -> "JobView":
+        """The view of `job`, which is not installed where it has no state."""
+        stands = state or JobState()
+        return cls(
+            name=job.name,
+            schedule=job.schedule,
+            command=list(job.command.words),
+            installed=state is not None,
+            next_run=stands.next_run,
+            last_run=stands.last_run,
+            result=stands.result,
+            exit_code=stands.exit_code,
+        )
+
+
+class JobsView(View):
+    """The scheduled jobs of an environment."""
+
+    project: str
+    environment: str
+    jobs: list[JobView]
+
+
 class RemovalView(View):
     """What a removal removed, or (`removed` false) what it would remove."""
 
@@ -119,7 +165,7 @@ class RemovalView(View):
     environment: str
     removed: bool
     plan: PlanView
-    kept: list[str] = Field(description="files that are left for a person to remove")
+    kept: list[str] = Field(description="files and volumes that are left")
 
 
 class EnvironmentView(View):

@@ -201,6 +201,10 @@ class RemoveTool:
             str | None,
             Field(description="digest of the plan that a person has agreed to"),
         ] = None,
+        volumes: Annotated[
+            bool | None,
+            Field(description="remove volumes with their data; default: those of a preview only"),
+        ] = None,
     ) -> RemovalView:
         """Take an environment down: containers, route, records, images, ports and history.
 
@@ -208,7 +212,7 @@ class RemoveTool:
         plan's digest when they agree.
         """
         key = EnvironmentKey(ProjectName(project), EnvironmentName(environment))
-        request = RemovalRequest(key, actor_of(ctx), plan_digest)
+        request = RemovalRequest(key, actor_of(ctx), plan_digest, volumes)
         return await self._removals.remove(request, reporting(ctx))
 
 

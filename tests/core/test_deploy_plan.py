@@ -78,6 +78,7 @@ def live_in_blue() -> Observed:
         route=ROUTE,
         live_release=release(1, Slot.BLUE),
         last_number=1,
+        network=True,
     )
 
 
@@ -86,6 +87,7 @@ def test_first_deploy_is_routed_only_after_its_health_check() -> None:
     assert kinds(plan) == [
         "AllocatePort",
         "PutRecord",
+        "CreateNetwork",
         "StartContainer",
         "CheckHealth",
         "WriteRoute",

@@ -16,6 +16,7 @@ from codeb_mcp.domain.project import Project
 from codeb_mcp.services.systems import Host, Systems
 from tests.fakes.containers import Application, FakeImages, FakeRuntime
 from tests.fakes.network import FakeDns, FakeMarkers, FakeProbe, FakeProxy
+from tests.fakes.surroundings import FakeJobs, FakeNetworks, FakeTerminal, FakeVolumes
 
 
 @dataclass
@@ -55,6 +56,10 @@ class InMemoryHost:
     def __post_init__(self) -> None:
         self.proxy = FakeProxy(markers=self.markers, probe=self.probe)
         self.runtime = FakeRuntime(images=self.images, probe=self.probe)
+        self.networks = FakeNetworks(self.runtime)
+        self.volumes = FakeVolumes(self.runtime)
+        self.jobs = FakeJobs()
+        self.terminal = FakeTerminal()
         self.registry = SqlRegistry(self.folder / "registry.db", self.clock.now)
 
     def systems(self) -> Systems:
@@ -72,6 +77,10 @@ class InMemoryHost:
             ),
             images=self.images,
             runtime=self.runtime,
+            networks=self.networks,
+            volumes=self.volumes,
+            jobs=self.jobs,
+            terminal=self.terminal,
             proxy=self.proxy,
             markers=self.markers,
             probe=self.probe,
@@ -108,5 +117,8 @@ class InMemoryHost:
             "records": sorted(str(record) for record in self.dns.kept.values()),
             "ports": [each.port for each in await self.registry.ports()],
             "tags": sorted(tag for tag in self.images.local if ":r" in tag),
+            "networks": sorted(self.networks.names),
+            "volumes": sorted(self.volumes.owners),
+            "jobs": sorted(self.jobs.specs),
             "markers": {str(key): slot for key, slot in self.markers.slots.items()},
         }

@@ -59,6 +59,9 @@ async def test_first_deploy_serves_and_is_recorded(host: InMemoryHost) -> None:
         "records": ["staging.shop.localhost A 192.0.2.1 (TTL 300 s)"],
         "ports": [3100],
         "tags": ["localhost/codeb/shop/staging:r1"],
+        "networks": ["codeb-shop"],
+        "volumes": [],
+        "jobs": [],
         "markers": {},
     }
 

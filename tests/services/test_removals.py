@@ -47,6 +47,9 @@ async def only_staging(host: InMemoryHost) -> None:
         "records": ["staging.shop.localhost A 192.0.2.1 (TTL 300 s)"],
         "ports": [3100],
         "tags": ["localhost/codeb/shop/staging:r1"],
+        "networks": ["codeb-shop"],
+        "volumes": [],
+        "jobs": [],
         "markers": {},
     }
     project = await host.registry.project(SHOP)

@@ -6,7 +6,16 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from codeb_mcp.adapters.registry.schema import domains, environments, ports, projects, releases
+from codeb_mcp.adapters.registry.schema import (
+    domains,
+    environments,
+    jobs,
+    ports,
+    projects,
+    releases,
+)
+from codeb_mcp.domain.confinement import Confinement
+from codeb_mcp.domain.job import Command, Job, JobName, Schedule
 from codeb_mcp.domain.names import DomainName, EnvironmentName, HealthPath, ProjectName
 from codeb_mcp.domain.names import VariableName as Variable
 from codeb_mcp.domain.ports import PortKind
@@ -45,7 +54,23 @@ def project_row(project: Project) -> dict[str, Any]:
         "port": config.port,
         "created_at": to_text(project.created_at),
         "updated_at": to_text(project.updated_at),
+        "confinement": config.confinement.document(),
     }
+
+
+def job_row(environment_id: int, job: Job) -> dict[str, Any]:
+    """A job as its row."""
+    return {
+        "environment_id": environment_id,
+        "name": str(job.name),
+        "schedule": str(job.schedule),
+        "command": list(job.command.words),
+    }
+
+
+def to_job(row: Row[Any]) -> Job:
+    """A row as a job."""
+    return Job(JobName(row.name), Schedule(row.schedule), Command(tuple(row.command)))
 
 
 def release_row(environment_id: int, release: Release) -> dict[str, Any]:
@@ -106,6 +131,7 @@ def _environment(connection: Connection, row: Row[Any], held: dict[PortKind, int
     domain = select(domains.c.name).where(
         domains.c.environment_id == row.id, domains.c.is_primary == 1
     )
+    of_jobs = select(jobs).where(jobs.c.environment_id == row.id).order_by(jobs.c.name)
     newest_row = connection.execute(newest).one_or_none()
     live_row = connection.execute(live).one_or_none()
     return Environment(
@@ -115,6 +141,7 @@ def _environment(connection: Connection, row: Row[Any], held: dict[PortKind, int
         live=to_release(live_row) if live_row else None,
         latest=to_release(newest_row) if newest_row else None,
         created_at=from_text(row.created_at),
+        jobs=tuple(to_job(each) for each in connection.execute(of_jobs)),
     )
 
 
@@ -130,6 +157,7 @@ def _project(row: Row[Any], found: tuple[Environment, ...]) -> Project:
             health_check=HealthPath(row.health_check),
             env_vars=tuple(Variable(name) for name in row.env_vars),
             port=row.port,
+            confinement=Confinement.of_document(row.confinement),
         ),
         created_at=from_text(row.created_at),
         updated_at=from_text(row.updated_at),

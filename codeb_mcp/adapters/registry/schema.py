@@ -29,6 +29,7 @@ projects = Table(
     Column("port", Integer),
     Column("created_at", String, nullable=False),
     Column("updated_at", String, nullable=False),
+    Column("confinement", JSON, nullable=False),
 )
 environments = Table(
     "environments",
@@ -68,6 +69,14 @@ ports = Table(
     Column("project", String, nullable=False),
     Column("environment", String, nullable=False),
     Column("allocated_at", String, nullable=False),
+)
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("environment_id", Integer, primary_key=True),
+    Column("name", String, primary_key=True),
+    Column("schedule", Text, nullable=False),
+    Column("command", JSON, nullable=False),
 )
 journal = Table(
     "journal",
@@ -131,5 +140,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END""",
         """CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
             BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END""",
+    ),
+    (
+        "ALTER TABLE projects ADD COLUMN confinement JSON NOT NULL DEFAULT '{}'",
+        """CREATE TABLE jobs (
+            environment_id INTEGER NOT NULL REFERENCES environments (id) ON DELETE CASCADE,
+            name TEXT NOT NULL, schedule TEXT NOT NULL, command JSON NOT NULL,
+            PRIMARY KEY (environment_id, name))""",
     ),
 )

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, delete, exc, insert, select, update
 from codeb_mcp.adapters.registry.database import Database
 from codeb_mcp.adapters.registry.rows import (
     from_text,
+    job_row,
     load_projects,
     project_row,
     release_row,
@@ -20,16 +22,18 @@ from codeb_mcp.adapters.registry.schema import (
     audit,
     domains,
     environments,
+    jobs,
     journal,
     ports,
     projects,
     releases,
 )
 from codeb_mcp.adapters.threads import in_thread
+from codeb_mcp.domain.job import Job, JobName
 from codeb_mcp.domain.ledger import AuditEntry, PortAllocation
 from codeb_mcp.domain.names import DomainName, EnvironmentName, ProjectName
 from codeb_mcp.domain.ports import PortKind, occupied_by
-from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, Slot
+from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, ProjectConfig, Slot
 from codeb_mcp.domain.release import NewRelease, Release, ReleaseStatus
 from codeb_mcp.errors import HostNotReady, InvalidRequest
 
@@ -77,6 +81,30 @@ class SqlRegistry:
             ) from None
 
     @in_thread
+    def change_config(self, name: ProjectName, config: ProjectConfig) -> None:
+        """Replace a project's configuration."""
+        with self._database.write() as connection:
+            (project,) = load_projects(connection, name)
+            changed = replace(project, config=config, updated_at=self._now())
+            connection.execute(
+                update(projects).where(projects.c.name == str(name)).values(project_row(changed))
+            )
+
+    @in_thread
+    def put_job(self, key: EnvironmentKey, job: Job) -> None:
+        """Add a job to an environment, or replace the one of its name."""
+        with self._database.write() as connection:
+            number = _environment_id(connection, key) or 0
+            _remove_job(connection, number, job.name)
+            connection.execute(insert(jobs).values(job_row(number, job)))
+
+    @in_thread
+    def remove_job(self, key: EnvironmentKey, name: JobName) -> bool:
+        """Remove a job; False when there was none."""
+        with self._database.write() as connection:
+            return _remove_job(connection, _environment_id(connection, key) or 0, name)
+
+    @in_thread
     def ensure_environment(self, key: EnvironmentKey, domain: DomainName) -> Environment:
         """The environment, made when absent; InvalidRequest when its domain is another's."""
         with self._database.write() as connection:
@@ -89,7 +117,7 @@ class SqlRegistry:
         """Remove an environment with its ports, domains and releases; absent is fine."""
         with self._database.write() as connection:
             number = _environment_id(connection, key)
-            for table in (releases, domains):
+            for table in (releases, domains, jobs):
                 connection.execute(delete(table).where(table.c.environment_id == number))
             connection.execute(delete(environments).where(environments.c.id == number))
             held = (
@@ -281,6 +309,8 @@ class SqlRegistry:
             release = environment.live or environment.latest
             if release is not None:
                 connection.execute(insert(releases).values(release_row(number, release)))
+            for job in environment.jobs:
+                connection.execute(insert(jobs).values(job_row(number, job)))
             for kind, port in environment.ports.items():
                 row = _port_row(environment.key, kind, port, self._now())
                 connection.execute(insert(ports).values(row))
@@ -320,6 +350,11 @@ def _environment_id(connection: Connection, key: EnvironmentKey) -> int | None:
             environments.c.name == str(key.environment),
         )
     ).scalar_one_or_none()
+
+
+def _remove_job(connection: Connection, environment_id: int, name: JobName) -> bool:
+    mine = (jobs.c.environment_id == environment_id, jobs.c.name == str(name))
+    return connection.execute(delete(jobs).where(*mine)).rowcount > 0
 
 
 def _load_environment(connection: Connection, key: EnvironmentKey) -> Environment:
@@ -375,5 +410,5 @@ def _exhausted(kind: PortKind, candidates: Sequence[int], skipped: tuple[int, ..
 
 
 def _clear(connection: Connection) -> None:
-    for table in (ports, releases, domains, environments, projects):
+    for table in (ports, releases, domains, jobs, environments, projects):
         connection.execute(delete(table))
