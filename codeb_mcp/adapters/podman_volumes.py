@@ -1,6 +1,7 @@
 """The volumes of environments, in Podman."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from codeb_mcp.adapters.podman_client import Podman, failure_of
@@ -19,15 +20,14 @@ class PodmanVolumes:
 
     async def of(self, key: EnvironmentKey) -> frozenset[str]:
         """The names of the environment's volumes, without Podman's prefix."""
-        wanted = [f"{name}={value}" for name, value in self._labels(key).items()]
+        ours = f"{LABEL}.project={key.project}"
 
         def work(client: Any) -> frozenset[str]:
             answer = client.api.get(
-                "/volumes/json", params={"filters": json.dumps({"label": wanted})}
+                "/volumes/json", params={"filters": json.dumps({"label": [ours]})}
             )
             answer.raise_for_status()
-            names = ((seen.get("Labels") or {}).get(f"{LABEL}.volume") for seen in answer.json())
-            return frozenset(name for name in names if name)
+            return frozenset(self._names(key, answer.json()))
 
         return await self._podman.run(work, f"list the volumes of {key}")
 
@@ -70,6 +70,14 @@ class PodmanVolumes:
                 answer.raise_for_status()
 
         await self._podman.run(work, f"remove the volume {volume}")
+
+    def _names(self, key: EnvironmentKey, listed: list[dict[str, Any]]) -> Iterator[str]:
+        for seen in listed:
+            labels = seen.get("Labels") or {}
+            name = labels.get(f"{LABEL}.volume", "")
+            # Podman takes two labels in a filter for either
+            if self._labels(key).items() <= labels.items() and seen["Name"] == key.volume(name):
+                yield name
 
     def _labels(self, key: EnvironmentKey) -> dict[str, str]:
         home = {} if self._home is None else {f"{LABEL}.home": self._home}

@@ -10,6 +10,7 @@ from codeb_mcp.domain.confinement import Confinement
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.domain.task import Task
 
+WRITABLE = ("/run", "/tmp", "/var/tmp")  # noqa: S108 - paths in the container
 CPU_PERIOD = 100_000
 """Microseconds, the kernel's own."""
 
@@ -75,7 +76,8 @@ def create_options(key: EnvironmentKey, confinement: Confinement, network: str) 
     if network:
         options |= {"networks": {network: {}}, "network_mode": "bridge"}
     if confinement.read_only:
-        options |= {"read_only": True, "read_write_tmpfs": True}
+        # `podman run --read-only` adds these by itself, the API does not
+        options |= {"read_only": True, "mounts": [_writable(path) for path in WRITABLE]}
     if confinement.memory is not None:
         options["mem_limit"] = confinement.memory
     if confinement.cpus is not None:
@@ -83,3 +85,7 @@ def create_options(key: EnvironmentKey, confinement: Confinement, network: str) 
     if confinement.pids is not None:
         options["pids_limit"] = confinement.pids
     return options
+
+
+def _writable(path: str) -> dict[str, Any]:
+    return {"type": "tmpfs", "source": "tmpfs", "target": path}

@@ -22,7 +22,9 @@ from codeb_mcp.errors import HostNotReady, InvalidRequest, Refused, SystemFailed
 from tests.contracts.container_host import RealHost, spec_for
 from tests.contracts.images import ImagesContract, RealBuildContract
 from tests.contracts.real_runtime import RealRuntimeContract
+from tests.contracts.real_surroundings import RealSurroundingsContract, real_surroundings
 from tests.contracts.runtime import PREVIEW, SHOP, RuntimeContract, answers, seen_when
+from tests.contracts.surroundings import NetworksContract, Surroundings, VolumesContract
 from tests.fakes.containers import Application
 from tests.outcomes import fails_with
 
@@ -65,6 +67,17 @@ def write_unit(path: Path, text: str) -> None:
 def units() -> list[str]:
     """The names of all unit files."""
     return sorted(path.name for path in UNITS.glob("*")) if UNITS.exists() else []
+
+
+@pytest.fixture
+async def surroundings(host: RealHost) -> AsyncIterator[Surroundings]:
+    """Networks and volumes of the same account."""
+    async with real_surroundings(host) as found:
+        yield found
+
+
+class TestQuadletSurroundings(NetworksContract, VolumesContract, RealSurroundingsContract):
+    """`PodmanNetworks`, `PodmanVolumes`, and how units confine."""
 
 
 class TestQuadletRuntime(RuntimeContract, RealRuntimeContract):

@@ -8,7 +8,9 @@ import pytest
 from codeb_mcp.domain.names import ImageReference
 from tests.contracts.images import ImagesContract
 from tests.contracts.runtime import RuntimeContract
+from tests.contracts.surroundings import NetworksContract, Surroundings, VolumesContract
 from tests.fakes.containers import Application, FakeImages, FakeRuntime
+from tests.fakes.surroundings import FakeNetworks, FakeVolumes
 
 
 @dataclass
@@ -52,6 +54,35 @@ class FakeHost:
 def host(tmp_path: Path) -> FakeHost:
     """Nothing on it."""
     return FakeHost(tmp_path)
+
+
+@dataclass
+class FakeStrangers:
+    """Makes what is not codeb's."""
+
+    networks: FakeNetworks
+    volumes: FakeVolumes
+
+    async def network(self, name: str) -> None:
+        self.networks.foreign.add(name)
+
+    async def volume(self, name: str) -> None:
+        self.volumes.foreign.add(name)
+
+
+@pytest.fixture
+def surroundings(host: FakeHost) -> Surroundings:
+    """Networks and volumes in memory."""
+    networks, volumes = FakeNetworks(host.runtime), FakeVolumes(host.runtime)
+    return Surroundings(host, networks, volumes, FakeStrangers(networks, volumes))
+
+
+class TestFakeNetworks(NetworksContract):
+    """`FakeNetworks`."""
+
+
+class TestFakeVolumes(VolumesContract):
+    """`FakeVolumes`."""
 
 
 class TestFakeRuntime(RuntimeContract):

@@ -3,20 +3,32 @@
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from codeb_mcp.adapters.podman import PodmanImages, PodmanRuntime
+from codeb_mcp.domain.confinement import Confinement
 from codeb_mcp.domain.names import ImageReference
 from codeb_mcp.domain.project import Slot
 from codeb_mcp.errors import InvalidRequest, Refused, SystemFailed
 from tests.contracts.container_host import RealHost, spec_for
 from tests.contracts.images import ImagesContract, RealBuildContract
 from tests.contracts.real_runtime import RealRuntimeContract
+from tests.contracts.real_surroundings import (
+    RealSurroundingsContract,
+    real_surroundings,
+    started,
+)
 from tests.contracts.runtime import SHOP, RuntimeContract, seen_when
+from tests.contracts.surroundings import (
+    ISLE,
+    NetworksContract,
+    Surroundings,
+    VolumesContract,
+)
 from tests.outcomes import fails_with
 from tests.system.podman_service import missing_podman, podman_service
 
@@ -41,6 +53,40 @@ def host(podman_host: RealHost, tmp_path: Path) -> Iterator[RealHost]:
     podman_host.folder = tmp_path
     yield podman_host
     podman_host.clean()
+
+
+@pytest.fixture
+async def surroundings(host: RealHost) -> AsyncIterator[Surroundings]:
+    """Networks and volumes of the same Podman."""
+    async with real_surroundings(host) as found:
+        yield found
+
+
+class TestPodmanSurroundings(NetworksContract, VolumesContract, RealSurroundingsContract):
+    """`PodmanNetworks`, `PodmanVolumes`, and how this host's Podman confines."""
+
+    async def test_limits_are_those_asked_for_and_enforced(
+        self, surroundings: Surroundings
+    ) -> None:
+        host = surroundings.host
+        assert isinstance(host, RealHost)
+        limits = Confinement(memory=64 * 1024**2, cpus=0.5, pids=50)
+        spec = await started(host, ISLE, confinement=limits)
+        with host.client() as client:
+            asked = client.containers.get(spec.name).attrs["HostConfig"]
+        assert (asked["Memory"], asked["CpuQuota"], asked["PidsLimit"]) == (67108864, 50000, 50)
+        pid = (await host.runtime.observe(ISLE))[Slot.BLUE].pid
+        assert limit_of(pid, "pids", "pids.max", "pids.max") == "50"
+        assert limit_of(pid, "memory", "memory.limit_in_bytes", "memory.max") == "67108864"
+
+
+def limit_of(pid: int | None, controller: str, v1: str, v2: str) -> str:
+    """What the kernel holds a process to; `v1` and `v2` name its file in either layout."""
+    groups = [line.split(":", 2) for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines()]
+    for _, controllers, path in groups:
+        if controller in controllers.split(","):
+            return Path(f"/sys/fs/cgroup/{controller}{path}/{v1}").read_text().strip()
+    return Path(f"/sys/fs/cgroup{groups[0][2]}/{v2}").read_text().strip()
 
 
 class TestPodmanRuntime(RuntimeContract, RealRuntimeContract):
