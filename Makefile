@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # The system tests need root. Run through sudo they write nothing into the tree, or its owner
 # could no longer delete it.
 ifneq ($(shell id -u),0)
-AS_ROOT := sudo --preserve-env=CI,CODEB_CACHE_DIR,CODEB_REQUIRE_SYSTEM \
+AS_ROOT := sudo --preserve-env=CI,CODEB_CACHE_DIR,CODEB_EXAMPLES,CODEB_REQUIRE_SYSTEM \
 	env PYTHONDONTWRITEBYTECODE=1 HYPOTHESIS_STORAGE_DIRECTORY=/var/cache/codeb-mcp/hypothesis
 ROOT_PYTEST_FLAGS := -p no:cacheprovider
 endif
@@ -38,7 +38,9 @@ check: $(INSTALLED) ## Lint, formatting, types and import contracts
 test-fast: $(INSTALLED) ## The tests that need neither root nor other programs
 	$(BIN)/python -m pytest -m "not system" -n 2 $(PYTEST_FLAGS)
 
+# how much hostile text each place that takes values is tried with
 .PHONY: test
+test: export CODEB_EXAMPLES ?= 10000
 test: ## Every test, after installing what they need (root or sudo)
 	@scripts/prepare-host test
 	@$(MAKE) install

@@ -49,25 +49,35 @@ class EnvFiles:
         """Set variables, and unset those with None; the rest of the file stays as it is."""
         self.read(key)  # one that is bad or exposed is not made worse
         path = Path(self.path(key))
-        lines = [
-            line
-            for line in (_text(path) or "").splitlines()
-            if line.partition("=")[0].strip() not in changes
-        ]
-        for name, secret in changes.items():
-            if secret is not None:
-                lines.append(f"{name}={_one_line(name, secret)}")
+        text = changed_text(_text(path) or "", changes)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomic(path, "".join(f"{line}\n" for line in lines), 0o600)
+        write_atomic(path, text, 0o600)
 
     def read_file(self, path: Path) -> dict[VariableName, Secret]:
         """The variables of a `.env` file as developers write it: `export`, and quotes around."""
         text = _text(path)
         if text is None:
             raise _bad(path, "does not exist")
-        lines = (line.strip().removeprefix("export ") for line in text.splitlines())
-        variables = parse_env("\n".join(lines), path)
-        return {VariableName(name): Secret(_unquoted(value)) for name, value in variables.items()}
+        return imported(text, path)
+
+
+def changed_text(text: str, changes: Mapping[VariableName, Secret | None]) -> str:
+    """An env file's text with variables set, and those with None taken out.
+
+    Raises InvalidRequest for a value that a line cannot hold.
+    """
+    lines = [line for line in text.splitlines() if line.partition("=")[0].strip() not in changes]
+    for name, secret in changes.items():
+        if secret is not None:
+            lines.append(f"{name}={_one_line(name, secret)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def imported(text: str, path: Path) -> dict[VariableName, Secret]:
+    """The variables of a `.env` file's text; `path` is what an error calls it."""
+    lines = (line.strip().removeprefix("export ") for line in text.splitlines())
+    variables = parse_env("\n".join(lines), path)
+    return {VariableName(name): Secret(_unquoted(value)) for name, value in variables.items()}
 
 
 def _text(path: Path) -> str | None:
@@ -85,13 +95,17 @@ def _text(path: Path) -> str | None:
 
 def _one_line(name: VariableName, secret: Secret) -> str:
     value = secret.reveal()
-    if len(value.splitlines()) > 1 or "\0" in value or value != value.rstrip("\r\n"):
+    if value.splitlines() not in ([], [value]) or "\0" in value or not _encodable(value):
         raise InvalidRequest(
             f"the value of {name} has more than one line, which an env file cannot hold",
             hint="encode it, for example with base64, and decode it in the application",
             code="invalid_value",
         )
     return value
+
+
+def _encodable(value: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def _unquoted(value: str) -> str:
