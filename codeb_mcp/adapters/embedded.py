@@ -202,8 +202,10 @@ async def _remove_networks(settings: Settings) -> None:
 
 
 async def managed_containers(settings: Settings, which: str) -> list[str]:
-    """The ids of this folder's containers: `all`, or those that are not running (`stopped`)."""
+    """The ids of this folder's containers: `all`, or the releases that do not run (`stopped`)."""
     argv = ["podman", "ps", "--all", f"--filter=label={LABEL}.home={settings.home}"]
+    if which == "stopped":  # a one-off command that has ended is not run again
+        argv += [f"--filter=label={LABEL}.slot"]
     argv += ["--format={{.ID}} {{.State}}"]
     listed = await run(argv, env=podman_environment(settings), seconds=30)
     rows = [line.split(maxsplit=1) for line in listed.stdout.splitlines()]

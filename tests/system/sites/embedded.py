@@ -13,7 +13,7 @@ from typing import Self
 
 from examples.demo import busybox_root
 
-from .site import CONFIG, Site, Snapshot, caddy_config, routes_of
+from .site import CONFIG, Ended, Site, Snapshot, caddy_config, routes_of
 
 BIN = Path(sys.executable).parent
 BASE = "localhost/busybox"
@@ -78,6 +78,17 @@ class EmbeddedSite(Site):
     def codeb(self, *argv: str) -> str:
         """Run `codeb` and give its output."""
         return _run([str(BIN / "codeb"), *argv], self._environment)
+
+    def try_codeb(self, *argv: str, stdin: bytes = b"") -> Ended:
+        ended = subprocess.run(
+            [str(BIN / "codeb"), *argv],
+            env=self._environment,
+            input=stdin,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
     def endpoint(self, service: str) -> str:
         """Where `podman` or `caddy` answers, as `codeb local status` says."""

@@ -7,7 +7,7 @@ from tests.system.lab.images import base_image
 from tests.system.lab.product import Product
 from tests.system.lab.services import Caddy, PowerDNS, Registry, User
 
-from .site import CONFIG, Site, Snapshot, caddy_config, routes_of
+from .site import CONFIG, Ended, Site, Snapshot, caddy_config, routes_of
 
 UNITS = {"caddy": "caddy.service", "powerdns": "pdns.service"}
 
@@ -58,6 +58,11 @@ class LabSite(Site):
     def codeb(self, *argv: str) -> str:
         """Run `codeb` as the account and give its output."""
         return self.server.run_as(self.user.name, [self.product.codeb, *argv]).stdout
+
+    def try_codeb(self, *argv: str, stdin: bytes = b"") -> Ended:
+        command = [self.product.codeb, *argv]
+        ended = self.server.run_as(self.user.name, command, input=stdin, check=False)
+        return Ended(ended.returncode, ended.stdout, ended.stderr)
 
     def publish(self, image: str) -> str:
         reference = f"{self.registry.location}/{image.removeprefix('localhost/')}"

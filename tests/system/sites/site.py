@@ -31,6 +31,15 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """A tool's result: its structured content, or the text of its error."""
 
@@ -76,6 +85,14 @@ class Site(ABC):
     @abstractmethod
     def url(self) -> str:
         """Caddy's address as the tests reach it, without a final slash."""
+
+    @abstractmethod
+    def codeb(self, *argv: str) -> str:
+        """Run `codeb` and give its output; it is meant to succeed."""
+
+    @abstractmethod
+    def try_codeb(self, *argv: str, stdin: bytes = b"") -> Ended:
+        """Run `codeb`, however it ends."""
 
     @abstractmethod
     def podman(self, *argv: str, stdin: bytes | None = None) -> str:
