@@ -88,8 +88,11 @@ class UnitFiles:
             sync_folder(path.parent)
 
 
-async def check_unit(name: str, text: str) -> None:
-    """Have Podman's own generator read the unit. SystemFailed with what it says against it."""
+async def check_unit(name: str, text: str) -> str:
+    """Have Podman's own generator read the unit; gives what it makes of it.
+
+    SystemFailed with what it says against it.
+    """
     generator = _generator()
     with tempfile.TemporaryDirectory(prefix="codeb-unit-") as folder:
         write_atomic(Path(folder) / name, text)
@@ -107,6 +110,7 @@ async def check_unit(name: str, text: str) -> None:
             hint="update Podman; Quadlet needs 4.4 or newer, and these units 5.0 or newer",
             code="unit_rejected",
         )
+    return ended.stdout.partition(f"---{service}---")[2]
 
 
 def _generator() -> Path:

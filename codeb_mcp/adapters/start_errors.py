@@ -19,6 +19,7 @@ _BAD_COMMAND = re.compile(
     r"|permission denied: oci|no command or entrypoint",
     re.IGNORECASE,
 )
+_NO_CONTROLLER = re.compile(r"controller `?\w+`? is not available", re.IGNORECASE)
 _NO_IMAGE = re.compile(r"image not known|no such image", re.IGNORECASE)
 
 
@@ -38,6 +39,14 @@ def start_error_from(spec: ContainerSpec, text: str) -> CodebError | None:
             hint='set default_ulimits = ["nofile=20000:20000", "nproc=32768:32768"] under '
             "[containers] in /etc/containers/containers.conf, and restart Podman's service",
             code="limits_too_low",
+        )
+    if _NO_CONTROLLER.search(text):
+        return HostNotReady(
+            f"this host cannot hold release {spec.release} of {spec.key} to its limits: {said}",
+            hint="have systemd delegate the controllers to this account (Delegate=cpu memory pids "
+            f"for user@.service), or take the limits away: codeb config set {spec.key.project} "
+            "memory= cpus= pids=",
+            code="limits_unsupported",
         )
     if _BAD_COMMAND.search(text):
         return DeployFailed(

@@ -15,17 +15,30 @@ from codeb_mcp.adapters.podman import PodmanImages
 from codeb_mcp.adapters.process import run
 from codeb_mcp.adapters.quadlet import QuadletRuntime
 from codeb_mcp.adapters.quadlet_units import check_unit
+from codeb_mcp.domain.confinement import Confinement
 from codeb_mcp.domain.host import ContainerState, ResolvedImage
 from codeb_mcp.domain.names import EnvironmentName, ImageReference, ProjectName
 from codeb_mcp.domain.project import EnvironmentKey, Slot
 from codeb_mcp.errors import HostNotReady, InvalidRequest, Refused, SystemFailed
+from codeb_mcp.planning.quadlet import container_unit
 from tests.contracts.container_host import RealHost, spec_for
 from tests.contracts.images import ImagesContract, RealBuildContract
-from tests.contracts.real_runtime import RealRuntimeContract
-from tests.contracts.real_surroundings import RealSurroundingsContract, real_surroundings
+from tests.contracts.real_runtime import AWKWARD, RealRuntimeContract
+from tests.contracts.real_surroundings import (
+    RealSurroundingsContract,
+    real_surroundings,
+    started,
+)
 from tests.contracts.runtime import PREVIEW, SHOP, RuntimeContract, answers, seen_when
-from tests.contracts.surroundings import NetworksContract, Surroundings, VolumesContract
+from tests.contracts.surroundings import (
+    DATA,
+    ISLE,
+    NetworksContract,
+    Surroundings,
+    VolumesContract,
+)
 from tests.fakes.containers import Application
+from tests.injection.unit_syntax import directives, words
 from tests.outcomes import fails_with
 
 SOCKET = Path(f"/run/user/{os.getuid()}/podman/podman.sock")
@@ -78,6 +91,48 @@ async def surroundings(host: RealHost) -> AsyncIterator[Surroundings]:
 
 class TestQuadletSurroundings(NetworksContract, VolumesContract, RealSurroundingsContract):
     """`PodmanNetworks`, `PodmanVolumes`, and how units confine."""
+
+    async def test_a_release_runs_the_image_of_its_id_whatever_the_tag_says_later(
+        self, surroundings: Surroundings
+    ) -> None:
+        host = surroundings.host
+        assert isinstance(host, RealHost)
+        spec = await started(host, ISLE)
+        before = (await host.runtime.observe(ISLE))[Slot.BLUE]
+        other = await host.images.pull(await host.image(Application.MUTE))
+        await host.images.tag(other.id, spec.image)
+        await run(["systemctl", "--user", "restart", f"{spec.name}.service"])
+        after = (await host.runtime.observe(ISLE))[Slot.BLUE]
+        assert after.pid != before.pid
+        assert after.image_id == spec.image_id != other.id
+
+    async def test_quadlet_hands_every_value_on_as_it_is_and_adds_nothing(
+        self, surroundings: Surroundings
+    ) -> None:
+        host = surroundings.host
+        limits = Confinement(memory=64 * 1024**2, cpus=0.5, pids=50, volumes=(DATA,))
+        spec = await spec_for(
+            host,
+            ISLE,
+            env=(("A", AWKWARD),),
+            command=("serve", AWKWARD),
+            confinement=limits,
+            network=ISLE.network,
+            home=AWKWARD,
+        )
+        generated = await check_unit(f"{spec.name}.container", container_unit(spec))
+        service = [each for each in directives(generated) if each.section == "Service"]
+        started_by = [each.value for each in service if each.key.startswith("ExecStart")]
+        assert len(started_by) == 1
+        argv = words(started_by[0])
+        assert argv[-3:] == [spec.image_id, "serve", AWKWARD]
+        assert f"A={AWKWARD}" in argv
+        assert f"dev.codeb.home={AWKWARD}" in argv
+        for wanted in ("--memory=67108864", "--cpus=0.5", "--cap-drop=all"):
+            assert wanted in argv
+        assert argv[argv.index("--pids-limit") + 1] == "50"
+        assert argv[argv.index("--network") + 1] == ISLE.network
+        assert "--privileged" not in argv
 
 
 class TestQuadletRuntime(RuntimeContract, RealRuntimeContract):

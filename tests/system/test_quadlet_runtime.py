@@ -12,7 +12,7 @@ from tests.system.lab.services import Registry, add_user
 TESTS = Path(__file__).resolve().parents[1]
 # pure Python, so that they run under the server's version as well
 RUNNER = ("pytest", "pytest-asyncio", "pluggy", "iniconfig", "packaging", "pygments")
-WANTED = ("__init__.py", "outcomes.py", "contracts", "fakes")
+WANTED = ("__init__.py", "outcomes.py", "contracts", "fakes", "injection")
 
 
 def test_quadlet_and_rootless_podman_keep_the_contracts(
