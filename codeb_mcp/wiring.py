@@ -10,6 +10,7 @@ from codeb_mcp.adapters.clock import SystemClock
 from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running, podman_environment
 from codeb_mcp.adapters.env_files import EnvFiles
 from codeb_mcp.adapters.locks import FileLocks
+from codeb_mcp.adapters.logins import RegistryLoginFile
 from codeb_mcp.adapters.logs import LogFiles
 from codeb_mcp.adapters.markers import MarkerFiles
 from codeb_mcp.adapters.podman import PodmanImages, PodmanRuntime
@@ -17,6 +18,7 @@ from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
 from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.names import DomainName, HealthPath
 from codeb_mcp.services.deployments import Deployments
@@ -24,6 +26,7 @@ from codeb_mcp.services.domains import Domains
 from codeb_mcp.services.logs import LogReading
 from codeb_mcp.services.ports import Ports
 from codeb_mcp.services.projects import Projects
+from codeb_mcp.services.registry_logins import RegistryLogins
 from codeb_mcp.services.removals import Removals
 from codeb_mcp.services.systems import Dns, Host, Runtime, Systems
 from codeb_mcp.services.variables import Variables
@@ -57,6 +60,11 @@ class Application:
         return Variables(self.systems)
 
     @cached_property
+    def registry_logins(self) -> RegistryLogins:
+        """Logins at image registries."""
+        return RegistryLogins(self.systems)
+
+    @cached_property
     def ports(self) -> Ports:
         """Ports."""
         return Ports(self.systems)
@@ -81,10 +89,14 @@ def _systems(settings: Settings) -> Systems:
     clock = SystemClock()
     endpoints = endpoints_of(settings)
     proxy = _proxy(settings, endpoints)
+    logins = RegistryLoginFile(settings.auth_file)
     images = PodmanImages(
         endpoints.podman_socket,
         podman_environment(settings),
         embedded=settings.podman_socket is None,
+        logins=logins,
+        base_images=settings.base_images,
+        free_disk=settings.free_disk_mb * 1_000_000,
     )
     return Systems(
         host=_host(settings),
@@ -96,6 +108,8 @@ def _systems(settings: Settings) -> Systems:
         dns=_dns(settings),
         logs=LogFiles(settings.home / "logs"),
         secrets=EnvFiles(settings.home / "env"),
+        folders=SourceFolders(),
+        logins=logins,
         registry=SqlRegistry(settings.registry_file, clock.now),
         locks=FileLocks(settings.run_folder / "locks", clock.now),
         clock=clock,

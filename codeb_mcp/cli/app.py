@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from codeb_mcp import __version__
-from codeb_mcp.cli import deploy, env, local, logs, ports, projects, registry, remove
+from codeb_mcp.cli import deploy, env, local, login, logs, ports, projects, registry, remove
 from codeb_mcp.cli.output import err, print_error, text
 from codeb_mcp.errors import CodebError
 
@@ -24,6 +24,8 @@ app.command("status")(projects.status)
 app.command("deploy")(deploy.deploy)
 app.command("rollback")(deploy.rollback)
 app.command("remove")(remove.remove)
+app.command("login")(login.login)
+app.command("logout")(login.logout)
 app.command("history")(projects.history)
 app.command("open")(projects.open_)
 app.command("logs")(logs.logs)
