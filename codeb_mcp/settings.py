@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from codeb_mcp.domain.names import DomainName
+from codeb_mcp.domain.names import DomainName, ImageReference
 from codeb_mcp.errors import CodebError, HostNotReady, InvalidRequest
 
 CONFIG_FILE = "config.toml"
@@ -33,6 +33,15 @@ def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(address) for address in addresses)
 
 
+def _base_images(text: str) -> str:
+    try:
+        ImageReference(f"{text}/node")
+    except CodebError:
+        raise ValueError("name a registry and a path, such as mirror.example/library") from None
+    return text
+
+
+BaseImages = Annotated[str, AfterValidator(_base_images)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Addresses = Annotated[tuple[str, ...], AfterValidator(_addresses)]
 
@@ -72,10 +81,20 @@ class Settings(BaseModel):
     stop_timeout: int = Field(default=10, ge=0, le=600)
     keep_images: int = Field(default=5, ge=2, le=100)
 
+    base_images: BaseImages | None = None
+    """Where builds take official images from, for Containerfiles with the argument BASE."""
+    free_disk_mb: int = Field(default=1000, ge=0, le=1_000_000)
+    """What must be free on disk before a pull or a build, beside the image itself."""
+
     @property
     def registry_file(self) -> Path:
         """The SQLite file."""
         return self.home / "registry.db"
+
+    @property
+    def auth_file(self) -> Path:
+        """The logins at image registries."""
+        return self.home / "auth.json"
 
     @property
     def live_folder(self) -> Path:

@@ -10,6 +10,7 @@ from codeb_mcp.adapters.clock import SystemClock
 from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running, podman_environment
 from codeb_mcp.adapters.env_files import EnvFiles
 from codeb_mcp.adapters.locks import FileLocks
+from codeb_mcp.adapters.logins import RegistryLoginFile
 from codeb_mcp.adapters.logs import LogFiles
 from codeb_mcp.adapters.markers import MarkerFiles
 from codeb_mcp.adapters.podman import PodmanImages, PodmanRuntime
@@ -20,6 +21,7 @@ from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
 from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.adapters.systemd_jobs import NoJobs, SystemdJobs
 from codeb_mcp.adapters.terminal import PodmanTerminal
 from codeb_mcp.domain.host import HealthPolicy
@@ -30,6 +32,7 @@ from codeb_mcp.services.domains import Domains
 from codeb_mcp.services.logs import LogReading
 from codeb_mcp.services.ports import Ports
 from codeb_mcp.services.projects import Projects
+from codeb_mcp.services.registry_logins import RegistryLogins
 from codeb_mcp.services.removals import Removals
 from codeb_mcp.services.systems import Dns, Host, Jobs, Runtime, Systems
 from codeb_mcp.services.tasks import Tasks
@@ -74,6 +77,11 @@ class Application:
         return Tasks(self.systems, lambda: secrets.token_hex(6))
 
     @cached_property
+    def registry_logins(self) -> RegistryLogins:
+        """Logins at image registries."""
+        return RegistryLogins(self.systems)
+
+    @cached_property
     def ports(self) -> Ports:
         """Ports."""
         return Ports(self.systems)
@@ -98,10 +106,14 @@ def _systems(settings: Settings) -> Systems:
     clock = SystemClock()
     endpoints = endpoints_of(settings)
     proxy = _proxy(settings, endpoints)
+    logins = RegistryLoginFile(settings.auth_file)
     images = PodmanImages(
         endpoints.podman_socket,
         podman_environment(settings),
         embedded=settings.podman_socket is None,
+        logins=logins,
+        base_images=settings.base_images,
+        free_disk=settings.free_disk_mb * 1_000_000,
     )
     podman = Podman(endpoints.podman_socket, embedded=settings.podman_socket is None)
     # a container that systemd starts is known by its unit, whichever folder it was made from
@@ -120,6 +132,8 @@ def _systems(settings: Settings) -> Systems:
         dns=_dns(settings),
         logs=LogFiles(settings.home / "logs"),
         secrets=EnvFiles(settings.home / "env"),
+        folders=SourceFolders(),
+        logins=logins,
         registry=SqlRegistry(settings.registry_file, clock.now),
         locks=FileLocks(settings.run_folder / "locks", clock.now),
         clock=clock,

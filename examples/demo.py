@@ -145,7 +145,7 @@ async def demonstrate(client: Client) -> None:
     listed = await call(client, "list_projects", {})
     if "hello" not in [project["name"] for project in listed["projects"]]:
         await call(client, "init_project", {"project": "hello"})
-    source = {"project": "hello", "environment": "staging", "folder": str(FOLDER)}
+    source = {"project": "hello", "environment": "staging", "source": str(FOLDER)}
     heading("Deploying the example")
     first = await call(client, "deploy", source)
     out.print(f"[green]the page says:[/] {escape(await page(first))}")

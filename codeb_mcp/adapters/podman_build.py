@@ -1,7 +1,8 @@
 """Building an image from a folder with `podman build`, on the server that the socket leads to."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from codeb_mcp.adapters.podman_client import Podman
@@ -9,11 +10,13 @@ from codeb_mcp.adapters.process import Completed, run
 from codeb_mcp.adapters.terminal_text import without_control_characters
 from codeb_mcp.domain.host import LABEL
 from codeb_mcp.domain.names import ImageReference, shown
+from codeb_mcp.domain.watching import Told, unwatched
 from codeb_mcp.errors import DeployFailed, InvalidRequest
+from codeb_mcp.planning.stacks import BUILD_FILES
 
-BUILD_FILES = ("Containerfile", "Dockerfile")
 _TAIL_LINES = 40
 _LINE_LENGTH = 500
+_TELL_SECONDS = 0.5
 
 
 async def build_image(
@@ -23,9 +26,12 @@ async def build_image(
     *,
     environment: Mapping[str, str],
     seconds: float,
+    told: Told = unwatched,
+    options: Sequence[str] = (),
 ) -> str:
-    """Build `folder`, name the image `tag` and give its id.
+    """Build `folder`, name the image `tag` and give its id. `told` hears how it goes.
 
+    Podman packs the folder without following links, so nothing outside of it is in the context.
     The id, since `tag` is another's as soon as two build at once. The end of the output is in
     what it raises.
     """
@@ -43,11 +49,13 @@ async def build_image(
                 f"--iidfile={id_file}",
                 f"--label={LABEL}.managed=true",
                 "--pull=missing",
+                *options,
                 str(file.parent),
             ],
             env=environment,
             seconds=seconds,
             check=False,
+            on_line=_seldom(told),
         )
         image_id = id_file.read_text().strip() if id_file.exists() else ""
     if ended.returncode != 0:
@@ -58,6 +66,20 @@ async def build_image(
             log_tail=tuple(_tail(ended)),
         )
     return image_id.removeprefix("sha256:")
+
+
+def _seldom(told: Told) -> Told:
+    """Passes every step on, and of other lines, of which there may be thousands, now and then."""
+    passed = 0.0
+
+    async def tell(line: str) -> None:
+        nonlocal passed
+        now = time.monotonic()
+        if line.strip() and ("STEP " in line or now - passed >= _TELL_SECONDS):
+            passed = now
+            await told(without_control_characters(line)[:_LINE_LENGTH])
+
+    return tell
 
 
 def build_file(folder: Path) -> Path:

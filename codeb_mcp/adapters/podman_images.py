@@ -2,20 +2,21 @@
 
 import json
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from codeb_mcp.adapters.podman_build import build_image
-from codeb_mcp.adapters.podman_client import Podman, failure_of
-from codeb_mcp.adapters.pull_errors import pull_error
+from codeb_mcp.adapters.auth_file import AuthFile
+from codeb_mcp.adapters.podman_build import build_file, build_image
+from codeb_mcp.adapters.podman_client import Podman
+from codeb_mcp.adapters.podman_pull import Puller
 from codeb_mcp.domain.host import ResolvedImage
 from codeb_mcp.domain.names import ImageReference
 from codeb_mcp.domain.project import EnvironmentKey
-from codeb_mcp.errors import InvalidRequest, SystemFailed
+from codeb_mcp.domain.watching import Told, unwatched
+from codeb_mcp.errors import InvalidRequest
 
 _IMAGE_ID = re.compile(r"[0-9a-f]{12,64}")
 _RELEASE_TAG = re.compile(r"r([1-9][0-9]*)")
@@ -25,8 +26,10 @@ _OURS = "localhost/codeb/"
 class PodmanImages:
     """`Images` over the Podman that answers on `socket_path`.
 
-    `environment` is added to that of `podman build`. `embedded` as for `Podman`. The times, in
-    seconds, bound a whole pull and a whole build.
+    `environment` is added to that of `podman build`. `embedded` as for `Podman`. `logins` are
+    those at registries, `base_images` where builds take official images from (the build argument
+    BASE), `free_disk` the bytes that must stay free. The times, in seconds, bound a whole pull
+    and a whole build.
     """
 
     def __init__(
@@ -35,29 +38,42 @@ class PodmanImages:
         environment: Mapping[str, str] | None = None,
         *,
         embedded: bool = False,
+        logins: AuthFile | None = None,
+        base_images: str | None = None,
+        free_disk: int = 0,
         pull_seconds: float = 900.0,
         build_seconds: float = 1800.0,
     ) -> None:
         self._podman = Podman(socket_path, embedded=embedded)
         self._environment = dict(environment or {})
-        self._pull_seconds = pull_seconds
+        self._logins = logins
+        self._base_images = base_images
         self._build_seconds = build_seconds
+        self._puller = Puller(self._podman, logins, free_disk=free_disk, seconds=pull_seconds)
 
-    async def pull(self, reference: ImageReference) -> ResolvedImage:
+    async def pull(self, reference: ImageReference, told: Told = unwatched) -> ResolvedImage:
         """Fetch the newest image of that name; one under `localhost/` is only looked up."""
+        local = reference.startswith("localhost/") or _IMAGE_ID.fullmatch(reference)
+        name = str(reference) if local else await self._puller.pull(reference, told)
+        found = await self._podman.run(
+            lambda client: _looked_up(client, name), f"look up {reference}"
+        )
+        return replace(found, reference=str(reference))
 
-        def work(client: Any) -> ResolvedImage:
-            if reference.startswith("localhost/") or _IMAGE_ID.fullmatch(reference):
-                return _looked_up(client, reference)
-            self._fetch(client, reference)
-            return _looked_up(client, reference)
-
-        return await self._podman.run_cancellable(work, f"pull {reference}")
-
-    async def build(self, folder: Path, tag: ImageReference) -> ResolvedImage:
+    async def build(
+        self, folder: Path, tag: ImageReference, told: Told = unwatched
+    ) -> ResolvedImage:
         """Build the folder's Containerfile or Dockerfile and name the image `tag`."""
+        build_file(folder)
+        await self._puller.require_room(None, f"building {folder}")
         image_id = await build_image(
-            self._podman, folder, tag, environment=self._environment, seconds=self._build_seconds
+            self._podman,
+            folder,
+            tag,
+            environment=self._environment,
+            seconds=self._build_seconds,
+            told=told,
+            options=self._build_options(),
         )
         found = await self._podman.run(
             lambda client: _looked_up(client, image_id or tag), f"look up {tag}"
@@ -115,32 +131,12 @@ class PodmanImages:
 
         await self._podman.run(work, f"remove the tag {tag}")
 
-    def _fetch(self, client: Any, reference: ImageReference) -> None:
-        deadline = time.monotonic() + self._pull_seconds
-        try:
-            answer = client.api.post(
-                "/images/pull",
-                params={"reference": str(reference), "policy": "always"},
-                timeout=(10.0, self._pull_seconds),
-                stream=True,
-            )
-            if answer.status_code >= 400:
-                raise pull_error(reference, failure_of(answer))
-            for line in answer.iter_lines():
-                # the answer is 200 even for a pull that fails: the reason comes as its last line
-                if line and (reason := json.loads(line).get("error")):
-                    raise pull_error(reference, str(reason))
-                if time.monotonic() > deadline:
-                    raise TimeoutError
-        except OSError as error:
-            if isinstance(error, TimeoutError) or "timed out" in f"{error} {error.__cause__}":
-                raise SystemFailed(
-                    f"image {reference} was not pulled within {self._pull_seconds:g} s",
-                    hint="check the server's network to the registry, then try again; "
-                    "layers already here are not fetched again",
-                    code="pull_timeout",
-                ) from None
-            raise
+    def _build_options(self) -> list[str]:
+        """Nothing secret: logins are named by their file, and BASE is a public name."""
+        options = [f"--build-arg=BASE={self._base_images}"] if self._base_images else []
+        if self._logins is not None and self._logins.registries():
+            options.append(f"--authfile={self._logins.path}")
+        return options
 
 
 def _looked_up(client: Any, reference: str) -> ResolvedImage:

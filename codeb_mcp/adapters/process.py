@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
-from anyio.abc import Process
+from anyio.abc import ByteReceiveStream, Process
 
 from codeb_mcp.errors import HostNotReady, SystemFailed
 
@@ -41,21 +41,17 @@ async def run(
     cwd: Path | None = None,
     seconds: float = 60.0,
     check: bool = True,
+    on_line: Callable[[str], Awaitable[None]] | None = None,
 ) -> Completed:
     """Run a command to its end; a cancelled or timed-out caller kills it.
 
-    `env` is added to this process's environment. Raises HostNotReady when the program is not
-    installed, SystemFailed when it takes longer than `seconds` or, with `check`, ends non-zero.
+    `on_line` hears each line as it is written, on either output. `env` is
+    added to this process's environment. Raises HostNotReady when the program is not installed,
+    SystemFailed when it takes longer than `seconds` or, with `check`, ends non-zero.
     """
     try:
         with anyio.fail_after(seconds):
-            ended = await anyio.run_process(
-                list(argv),
-                input=stdin,
-                env={**os.environ, **(env or {})},
-                cwd=cwd,
-                check=False,
-            )
+            ended = await _to_the_end(argv, stdin, {**os.environ, **(env or {})}, cwd, on_line)
     except FileNotFoundError:
         raise HostNotReady(
             f"the program {argv[0]} is not installed",
@@ -107,6 +103,45 @@ async def run_here(
             ended = await process.wait()
             group.cancel_scope.cancel()
     return 128 + told if told else ended
+
+
+async def _to_the_end(
+    argv: Sequence[str],
+    stdin: bytes | None,
+    env: Mapping[str, str],
+    cwd: Path | None,
+    on_line: Callable[[str], Awaitable[None]] | None,
+) -> "subprocess.CompletedProcess[bytes]":
+    if on_line is None:
+        return await anyio.run_process(list(argv), input=stdin, env=env, cwd=cwd, check=False)
+    outputs = {"stdout": b"", "stderr": b""}
+
+    async def read(name: str, stream: ByteReceiveStream) -> None:
+        line = b""
+        async for chunk in stream:
+            outputs[name] = (outputs[name] + chunk)[-MAX_OUTPUT:]
+            *whole, line = (line + chunk)[-MAX_OUTPUT:].split(b"\n")
+            for each in whole:
+                await on_line(_text(each).rstrip())
+
+    process = await anyio.open_process(list(argv), stdin=subprocess.DEVNULL, env=env, cwd=cwd)
+    try:
+        async with anyio.create_task_group() as group:
+            for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)):
+                if stream is not None:
+                    group.start_soon(read, name, stream)
+        await process.wait()
+    except BaseException:
+        process.kill()
+        with anyio.CancelScope(shield=True):
+            await process.wait()
+        raise
+    finally:
+        with anyio.CancelScope(shield=True):
+            await process.aclose()
+    return subprocess.CompletedProcess(
+        list(argv), process.returncode or 0, outputs["stdout"], outputs["stderr"]
+    )
 
 
 def spawn_detached(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> int:

@@ -12,6 +12,7 @@ from codeb_mcp.cli import (
     env,
     jobs,
     local,
+    login,
     logs,
     ports,
     projects,
@@ -36,6 +37,8 @@ app.command("status")(projects.status)
 app.command("deploy")(deploy.deploy)
 app.command("rollback")(deploy.rollback)
 app.command("remove")(remove.remove)
+app.command("login")(login.login)
+app.command("logout")(login.logout)
 app.command("history")(projects.history)
 app.command("open")(projects.open_)
 app.command("logs")(logs.logs)

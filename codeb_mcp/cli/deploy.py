@@ -32,7 +32,7 @@ def deploy(
     image: Annotated[
         str | None, typer.Option(help="Image to pull, such as ghcr.io/org/app:v1.2.3.")
     ] = None,
-    folder: Annotated[
+    source: Annotated[
         Path | None,
         typer.Option(help="Folder to build, with a Containerfile; default: this one."),
     ] = None,
@@ -42,11 +42,11 @@ def deploy(
     json: Json = False,
 ) -> None:
     """Put an image or a folder into an environment, without downtime."""
-    if image is not None and folder is not None:
-        raise InvalidRequest("both --image and --folder were given", hint="give one of them")
+    if image is not None and source is not None:
+        raise InvalidRequest("both --image and --source were given", hint="give one of them")
     request = DeployRequest(
         key=EnvironmentKey(ProjectName(project), EnvironmentName(env)),
-        source=ImageReference(image) if image else (folder or Path()).absolute(),
+        source=ImageReference(image) if image else (source or Path()).absolute(),
         actor=actor(),
         version=VersionTag(version) if version else None,
         dry_run=plan,
@@ -90,7 +90,8 @@ def _watched(work: Callable[[OnProgress], Awaitable[DeployView]], *, quiet: bool
     if not sys.stderr.isatty():
 
         async def print_line(progress: Progress) -> None:
-            err.print(f"[{progress.done}/{progress.total}] {progress.message}", markup=False)
+            what = progress.detail or progress.message
+            err.print(f"[{progress.done}/{progress.total}] {text(what)}", soft_wrap=True)
 
         return run(partial(work, print_line))
     with Status("", console=err) as spinner:
@@ -98,10 +99,11 @@ def _watched(work: Callable[[OnProgress], Awaitable[DeployView]], *, quiet: bool
 
         async def spin(progress: Progress) -> None:
             nonlocal before
-            if before:
+            if before not in ("", progress.message):
                 err.print(f"[green]✓[/] {text(before)}")
             before = progress.message
-            spinner.update(f"{text(before)} [dim]({progress.done}/{progress.total})[/]")
+            detail = f" {text(progress.detail[:60])}" if progress.detail else ""
+            spinner.update(f"{text(before)} [dim]({progress.done}/{progress.total}){detail}[/]")
 
         return run(partial(work, spin))
 

@@ -11,7 +11,6 @@ from codeb_mcp.domain.names import EnvironmentName, HealthPath, ProjectName, Var
 from codeb_mcp.domain.project import EnvironmentKey, ProjectType
 from codeb_mcp.services.projects import NewProject
 from codeb_mcp.services.views import EnvironmentView, StatusView
-from codeb_mcp.templates import write_missing
 from codeb_mcp.wiring import open_application
 
 Name = Annotated[str, typer.Argument(metavar="PROJECT", help="Name of the project.")]
@@ -20,9 +19,12 @@ Name = Annotated[str, typer.Argument(metavar="PROJECT", help="Name of the projec
 def init(
     project: Name,
     type_: Annotated[
-        str,
-        typer.Option("--type", help="nextjs, node, python, static, go, dockerfile or image."),
-    ] = "dockerfile",
+        str | None,
+        typer.Option(
+            "--type",
+            help="nextjs, node, python, static, go, dockerfile or image; default: what is found.",
+        ),
+    ] = None,
     repository: Annotated[str, typer.Option(help="URL of its git repository.")] = "",
     health_check: Annotated[
         str, typer.Option(help="Path that answers 2xx or 3xx when it is healthy.")
@@ -37,16 +39,20 @@ def init(
     require: Annotated[
         list[str] | None, typer.Option(help="A variable that a deploy must have; repeatable.")
     ] = None,
-    folder: Annotated[
+    source: Annotated[
         Path | None,
-        typer.Option(help="Folder to write .mcp.json into, so that agents there find codeb."),
+        typer.Option(help="Its source folder; default: this one, if it looks like one."),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Register a project."""
+    """Register a project, and write what its source folder lacks.
+
+    A Containerfile, a .containerignore and .mcp.json are written where they are missing; what is
+    there is never replaced.
+    """
     new = NewProject(
         name=ProjectName(project),
-        type=ProjectType.parse(type_),
+        type=ProjectType.parse(type_) if type_ else None,
         repository=repository,
         build_command=build_command,
         start_command=start_command,
@@ -54,18 +60,21 @@ def init(
         env_vars=tuple(VariableName(name) for name in require or ()),
         port=port,
     )
-    application = open_application()
+    folder = (source or Path()).absolute()
     view = run(
-        lambda: application.projects.init(
-            new, actor(), lambda: write_missing(folder) if folder else []
-        )
+        lambda: open_application().projects.init(new, actor(), folder, named=source is not None)
     )
 
     def render() -> None:
         out.print(f"[green]✓[/] project [bold]{text(view.project)}[/] ({view.type}) is registered")
+        for reason in view.reasons:
+            out.print(f"  [dim]{text(reason)}[/]", soft_wrap=True)
         for path in view.files:
-            out.print(f"  wrote {text(path)}")
-        out.print(f"next: codeb deploy {text(view.project)} --env staging")
+            out.print(f"  wrote {text(path)}", soft_wrap=True)
+        if view.note:
+            out.print(f"  {text(view.note)}", soft_wrap=True)
+        where = f" --source {text(source)}" if source else ""
+        out.print(f"next: codeb deploy {text(view.project)} --env staging{where}")
 
     emit(view, json, render)
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import anyio
@@ -45,11 +45,12 @@ PREPARATIONS = 2
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`done` of `total` steps are behind; `message` is what happens now."""
+    """`done` of `total` steps are behind; `message` is what happens now, `detail` how far it is."""
 
     done: int
     total: int
     message: str
+    detail: str = ""
 
 
 OnProgress: TypeAlias = Callable[[Progress], Awaitable[None]]
@@ -149,8 +150,7 @@ class Deployments:
         project = await self._systems.registry.project(request.key.project)
         await self._systems.ready()
         env_file = self._env_file(project, request.key)
-        await on_progress(Progress(0, PREPARATIONS, f"fetch or build {described(request.source)}"))
-        image = await self._resolve(request, env_file)
+        image = await self._resolve(request, env_file, on_progress)
         wanted = self._wanted(project, request, image, env_file)
         await on_progress(Progress(1, PREPARATIONS, f"look at {request.key} as it is"))
         for replans_left in reversed(range(REPLANS)):
@@ -169,12 +169,20 @@ class Deployments:
         seconds = self._systems.clock.monotonic() - begin
         return await self._result(request, wanted, plan, seconds)
 
-    async def _resolve(self, request: DeployRequest, env_file: EnvFile | None) -> ResolvedImage:
-        """The image; what a build that failed says of secrets is masked."""
+    async def _resolve(
+        self, request: DeployRequest, env_file: EnvFile | None, on_progress: OnProgress
+    ) -> ResolvedImage:
+        """The image; what a build says of secrets is masked."""
+        values = env_file.values if env_file else frozenset()
+        fetching = Progress(0, PREPARATIONS, f"fetch or build {described(request.source)}")
+
+        async def told(detail: str) -> None:
+            await on_progress(replace(fetching, detail=mask(detail, values)))
+
+        await on_progress(fetching)
         try:
-            return await resolve(self._systems, request.key, request.source)
+            return await resolve(self._systems, request.key, request.source, told)
         except DeployFailed as error:
-            values = env_file.values if env_file else frozenset()
             error.message = mask(error.message, values)
             error.log_tail = mask_lines(error.log_tail, values)
             raise

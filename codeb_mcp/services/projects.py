@@ -30,7 +30,9 @@ from codeb_mcp.planning.document import (
     registry_document,
     status_word,
 )
+from codeb_mcp.planning.stacks import Commands
 from codeb_mcp.services.auditing import audited
+from codeb_mcp.services.preparing import Prepared, prepared
 from codeb_mcp.services.systems import Systems
 from codeb_mcp.services.views import (
     EnvironmentView,
@@ -45,10 +47,10 @@ from codeb_mcp.services.views import (
 
 @dataclass(frozen=True, slots=True)
 class NewProject:
-    """What `init_project` is told."""
+    """What `init_project` is told. `type` None: the one that its source is of."""
 
     name: ProjectName
-    type: ProjectType
+    type: ProjectType | None = None
     repository: str = ""
     build_command: str | None = None
     start_command: str | None = None
@@ -79,26 +81,14 @@ class Projects:
         self._new_id = new_id
 
     async def init(
-        self, new: NewProject, actor: str, write_files: Callable[[], list[Path]] = list
+        self, new: NewProject, actor: str, source: Path | None = None, *, named: bool = True
     ) -> InitView:
-        """Register a project; the files that it needs are written by `write_files`."""
-        now = self._systems.clock.now()
-        config = ProjectConfig(
-            build_command=new.build_command,
-            start_command=new.start_command,
-            health_check=new.health_check or HealthPath("/"),
-            env_vars=new.env_vars,
-            port=new.port,
-        )
-        project = Project(
-            id=f"proj_{self._new_id()}",
-            name=new.name,
-            type=new.type,
-            repository=new.repository,
-            config=config,
-            created_at=now,
-            updated_at=now,
-        )
+        """Register a project, and write what is missing into its source folder.
+
+        `named` says that somebody asked for this folder: then one of which nothing can be told is
+        an error. The same again changes nothing; other settings for a name that is taken are
+        refused.
+        """
         async with audited(
             self._systems,
             actor,
@@ -106,15 +96,58 @@ class Projects:
             project=new.name,
             type=new.type,
             repository=new.repository,
+            source=source,
         ):
-            await self._systems.registry.add_project(project)
-            files = write_files()
+            commands = Commands(new.build_command, new.start_command)
+            found = prepared(self._systems.folders, source, new.type, commands, named=named)
+            told = new.type is not None or bool(found.reasons)
+            project = await self._registered(self._made(new, found), type_told=told)
+            files = self._systems.folders.write_missing(source, found.files) if source else []
+        what = f"source={source}" if source and found.reasons else "an image or a source folder"
         return InitView(
             project=new.name,
-            type=new.type,
+            type=project.type,
+            reasons=list(found.reasons),
             files=[str(path) for path in files],
-            next=f"deploy project={new.name} environment=staging with an image or a folder",
+            note=found.note,
+            next=f"deploy project={new.name} environment=staging with {what}",
         )
+
+    def _made(self, new: NewProject, found: Prepared) -> Project:
+        now = self._systems.clock.now()
+        config = ProjectConfig(
+            build_command=new.build_command,
+            # codeb's own Containerfile has it, with a shell where it needs one
+            start_command=None if found.starts else new.start_command,
+            health_check=new.health_check or HealthPath("/"),
+            env_vars=new.env_vars,
+            port=new.port,
+        )
+        return Project(
+            id=f"proj_{self._new_id()}",
+            name=new.name,
+            type=found.type,
+            repository=new.repository,
+            config=config,
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _registered(self, project: Project, *, type_told: bool) -> Project:
+        """The project, new, or as it was already registered with the same settings."""
+        registry = self._systems.registry
+        try:
+            await registry.add_project(project)
+        except InvalidRequest as error:
+            if error.code != "project_exists":
+                raise
+            there = await registry.project(project.name)
+            same_type = there.type == project.type or not type_told
+            same = (there.repository, there.config) == (project.repository, project.config)
+            if not (same and same_type):
+                raise
+            return there
+        return project
 
     async def list(self) -> ProjectsView:
         """All projects in short."""

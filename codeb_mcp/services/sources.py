@@ -8,6 +8,7 @@ from codeb_mcp.domain.host import ResolvedImage
 from codeb_mcp.domain.names import ImageReference, shown
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.domain.release import Release, ReleaseStatus
+from codeb_mcp.domain.watching import Told, unwatched
 from codeb_mcp.errors import InvalidRequest, Refused
 from codeb_mcp.services.systems import Systems
 
@@ -37,13 +38,18 @@ def version_of(source: Source, image: ResolvedImage) -> str:
     return image.digest.removeprefix("sha256:")[:12]
 
 
-async def resolve(systems: Systems, key: EnvironmentKey, source: Source) -> ResolvedImage:
-    """The image, in local storage. Raises Refused when an earlier release's is gone."""
+async def resolve(
+    systems: Systems, key: EnvironmentKey, source: Source, told: Told = unwatched
+) -> ResolvedImage:
+    """The image, in local storage; `told` hears how far it has come.
+
+    Raises Refused when an earlier release's is gone.
+    """
     if isinstance(source, Path):
         tag = ImageReference(f"localhost/codeb/{key.project}/build:latest")
-        return await systems.images.build(source, tag)
+        return await systems.images.build(source, tag, told)
     if isinstance(source, ImageReference):
-        return await systems.images.pull(source)
+        return await systems.images.pull(source, told)
     kept = await systems.images.release_tags(key)
     if source.number not in kept:
         left = ", ".join(map(str, sorted(kept))) or "none"

@@ -30,21 +30,27 @@ from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import DomainName, ImageReference, ProjectName, VariableName
 from codeb_mcp.domain.ports import PortKind
 from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, ProjectConfig, Slot
+from codeb_mcp.domain.registries import Login, RegistryName
 from codeb_mcp.domain.release import NewRelease, Release, ReleaseStatus
 from codeb_mcp.domain.task import JobSpec, Task
+from codeb_mcp.domain.watching import Told, unwatched
+from codeb_mcp.planning.stacks import SourceTree
 
 
 class Images(Protocol):
     """Local image storage, filled by pulling and building."""
 
-    async def pull(self, reference: ImageReference) -> ResolvedImage:
+    async def pull(self, reference: ImageReference, told: Told = unwatched) -> ResolvedImage:
         """Fetch the newest image of that name; one under `localhost/` is only looked up.
 
-        Raises InvalidRequest when there is no such image or access to it is denied.
+        `told` hears how far it has come. Raises InvalidRequest when there is no such image or
+        access to it is denied, HostNotReady (`disk_full`) when there is no room for it.
         """
 
-    async def build(self, folder: Path, tag: ImageReference) -> ResolvedImage:
-        """Build the folder's Containerfile or Dockerfile.
+    async def build(
+        self, folder: Path, tag: ImageReference, told: Told = unwatched
+    ) -> ResolvedImage:
+        """Build the folder's Containerfile or Dockerfile; `told` hears how it goes.
 
         Raises InvalidRequest when the folder has neither, DeployFailed with the end of the
         build's output when a build step fails.
@@ -238,6 +244,32 @@ class Secrets(Protocol):
         """The variables of any file in that format; InvalidRequest when it is missing or bad."""
 
 
+class SourceFolders(Protocol):
+    """The folders that projects are built from."""
+
+    def read(self, folder: Path) -> SourceTree:
+        """The names and contents that say what it is made of; InvalidRequest when unreadable."""
+
+    def write_missing(self, folder: Path, texts: Mapping[str, str]) -> list[Path]:
+        """Write the files that are not there yet; which ones those were."""
+
+
+class Logins(Protocol):
+    """Logins at image registries. Each is used for its own registry only, and never shown."""
+
+    async def check(self, registry: RegistryName, login: Login) -> None:
+        """Raise InvalidRequest when the registry refuses it, SystemFailed when it is silent."""
+
+    def registries(self) -> list[str]:
+        """Where there is a login."""
+
+    def save(self, registry: RegistryName, login: Login) -> None:
+        """Keep a login, in place of one for the same registry."""
+
+    def forget(self, registry: RegistryName) -> bool:
+        """Remove a login; False when there was none."""
+
+
 class Registry(Protocol):
     """What is deployed where. Every method is one transaction."""
 
@@ -368,6 +400,8 @@ class Systems:
     dns: Dns
     logs: Logs
     secrets: Secrets
+    folders: SourceFolders
+    logins: Logins
     registry: Registry
     locks: Locks
     clock: Clock

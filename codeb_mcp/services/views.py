@@ -282,5 +282,13 @@ class InitView(View):
 
     project: str
     type: str
-    files: list[str]
+    reasons: list[str] = Field(description="why it is of this type, as its source folder says")
+    files: list[str] = Field(description="what was written into its source folder")
+    note: str = ""
     next: str
+
+
+class LoginsView(View):
+    """The image registries with a login."""
+
+    registries: list[str]

@@ -36,17 +36,17 @@ Environment = Annotated[
 ]
 
 
-def source_of(image: str | None, folder: str | None) -> ImageReference | Path:
+def source_of(image: str | None, source: str | None) -> ImageReference | Path:
     """The one of the two that was given."""
-    if (image is None) == (folder is None):
+    if (image is None) == (source is None):
         raise InvalidRequest(
-            "exactly one of image and folder is needed",
-            hint="pass image=registry/name:tag or folder=/absolute/path with a Containerfile",
+            "exactly one of image and source is needed",
+            hint="pass image=registry/name:tag or source=/absolute/path with a Containerfile",
             code="invalid_source",
         )
     if image is not None:
         return ImageReference(image)
-    return absolute_path(folder or "")
+    return absolute_path(source or "")
 
 
 def absolute_path(text: str) -> Path:
@@ -67,8 +67,9 @@ def reporting(ctx: Context) -> OnProgress:
 
     async def report(progress: Progress) -> None:
         nonlocal done
-        done = max(done + 0.01, float(progress.done))
-        await ctx.report_progress(done, max(done, float(progress.total)), progress.message)
+        done = max(done + (0.0001 if progress.detail else 0.01), float(progress.done))
+        message = f"{progress.message}: {progress.detail}" if progress.detail else progress.message
+        await ctx.report_progress(done, max(done, float(progress.total)), message)
 
     return report
 
@@ -87,7 +88,7 @@ class DeployTool:
         image: Annotated[
             str | None, Field(description="image to pull, such as ghcr.io/org/app:v1.2.3")
         ] = None,
-        folder: Annotated[
+        source: Annotated[
             str | None,
             Field(description="instead of image: absolute path of a folder to build"),
         ] = None,
@@ -111,7 +112,7 @@ class DeployTool:
         """
         request = DeployRequest(
             key=EnvironmentKey(ProjectName(project), EnvironmentName(environment)),
-            source=source_of(image, folder),
+            source=source_of(image, source),
             actor=actor_of(ctx),
             version=VersionTag(version) if version else None,
             dry_run=dry_run,
@@ -227,9 +228,19 @@ class InitTool:
         ctx: Context,
         project: Project,
         type: Annotated[  # noqa: A002 - the argument's name is what agents and the registry say
-            str,
-            Field(description="nextjs, node, python, static, go, dockerfile or image"),
-        ] = "dockerfile",
+            str | None,
+            Field(
+                description="nextjs, node, python, static, go, dockerfile or image; "
+                "default: what the source is, else dockerfile"
+            ),
+        ] = None,
+        source: Annotated[
+            str | None,
+            Field(
+                description="absolute path of its source folder: writes a Containerfile, "
+                ".containerignore and .mcp.json there where they are missing"
+            ),
+        ] = None,
         repository: Annotated[str, Field(description="URL of its git repository")] = "",
         health_check: Annotated[
             str, Field(description="path that answers 2xx or 3xx when healthy")
@@ -246,10 +257,13 @@ class InitTool:
             list[str] | None, Field(description="names of variables that a deploy must have")
         ] = None,
     ) -> InitView:
-        """Register a project, before its first deploy. Writes nothing into its source."""
+        """Register a project, before its first deploy. The same again changes nothing.
+
+        Without source nothing is written; a file that is there is never replaced.
+        """
         new = NewProject(
             name=ProjectName(project),
-            type=ProjectType.parse(type),
+            type=ProjectType.parse(type) if type is not None else None,
             repository=repository,
             build_command=build_command,
             start_command=start_command,
@@ -257,4 +271,5 @@ class InitTool:
             env_vars=tuple(VariableName(name) for name in env_vars or ()),
             port=port,
         )
-        return await self._projects.init(new, actor_of(ctx))
+        folder = absolute_path(source) if source is not None else None
+        return await self._projects.init(new, actor_of(ctx), folder)

@@ -126,6 +126,21 @@ class RealBuildContract:
         assert any("COPY absent.txt" in line for line in caught.value.log_tail)
         assert "absent.txt" in caught.value.message
 
+    async def test_every_step_is_told_as_it_is_done(
+        self, host: ContainerHost, tmp_path: Path
+    ) -> None:
+        (tmp_path / "Containerfile").write_text("FROM scratch\nCOPY x /\nEXPOSE 1111\n")
+        (tmp_path / "x").write_text("x")
+        lines: list[str] = []
+
+        async def told(line: str) -> None:
+            lines.append(line)
+
+        await host.images.build(tmp_path, ImageReference("localhost/told"), told)
+        for number, step in enumerate(("FROM scratch", "COPY x /", "EXPOSE 1111")):
+            (said,) = [line for line in lines if line.startswith("STEP ") and step in line]
+            assert said.startswith(f"STEP {number + 1}/")
+
     async def test_a_containerfile_is_preferred_to_a_dockerfile(
         self, host: ContainerHost, tmp_path: Path
     ) -> None:

@@ -27,19 +27,19 @@ SAID: list[tuple[str, type[CodebError], str, str]] = [
         "reading manifest v1 in ghcr.io/acme/shop: unauthorized: authentication required",
         InvalidRequest,
         "image_access_denied",
-        "podman login ghcr.io",
+        "codeb login ghcr.io",
     ),
     (
         "reading manifest v1 in ghcr.io/acme/shop: denied",
         InvalidRequest,
         "image_access_denied",
-        "podman login ghcr.io",
+        "codeb login ghcr.io",
     ),
     (
         "unable to retrieve auth token: invalid username/password: unauthorized",
         InvalidRequest,
         "image_access_denied",
-        "podman login ghcr.io",
+        "codeb login ghcr.io",
     ),
     (
         _PING + 'Get "https://ghcr.io/v2/": dial tcp 127.0.0.1:443: connect: connection refused',
@@ -63,7 +63,7 @@ SAID: list[tuple[str, type[CodebError], str, str]] = [
         "reading manifest v1: toomanyrequests: You have reached your pull rate limit",
         SystemFailed,
         "registry_rate_limited",
-        "podman login ghcr.io",
+        "codeb login ghcr.io",
     ),
     (
         "writing blob: storing blob to file: write /var/tmp/x: no space left on device",

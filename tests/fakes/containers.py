@@ -14,6 +14,7 @@ from codeb_mcp.domain.host import (
 )
 from codeb_mcp.domain.names import ImageReference
 from codeb_mcp.domain.project import EnvironmentKey, Slot
+from codeb_mcp.domain.watching import Told, unwatched
 from codeb_mcp.errors import DeployFailed, HostNotReady, InvalidRequest, Refused, SystemFailed
 from codeb_mcp.planning.quadlet import same_release
 from tests.fakes.network import FakeProbe
@@ -64,8 +65,9 @@ class FakeImages:
         self.applications[image_id] = application
         return image
 
-    async def pull(self, reference: ImageReference) -> ResolvedImage:
+    async def pull(self, reference: ImageReference, told: Told = unwatched) -> ResolvedImage:
         self._require_up()
+        await told("layer 1 of 1")
         if reference in self.denied:
             raise InvalidRequest(
                 f"access to image {reference} is denied",
@@ -87,9 +89,12 @@ class FakeImages:
         self.local[reference] = found.id
         return replace(found, reference=str(reference))
 
-    async def build(self, folder: Path, tag: ImageReference) -> ResolvedImage:
+    async def build(
+        self, folder: Path, tag: ImageReference, told: Told = unwatched
+    ) -> ResolvedImage:
         self._require_up()
         build_file(folder)
+        await told("STEP 1/1: FROM scratch")
         if folder in self.unbuildable:
             raise DeployFailed(
                 f"building {folder} failed", code="build_failed", log_tail=self.unbuildable[folder]

@@ -8,8 +8,10 @@ import anyio.lowlevel
 
 from codeb_mcp.adapters.env_files import EnvFiles
 from codeb_mcp.adapters.locks import FileLocks
+from codeb_mcp.adapters.logins import RegistryLoginFile
 from codeb_mcp.adapters.logs import LogFiles
 from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.names import DomainName, HealthPath
 from codeb_mcp.domain.project import Project
@@ -87,6 +89,8 @@ class InMemoryHost:
             dns=self.dns,
             logs=LogFiles(self.folder / "logs"),
             secrets=EnvFiles(self.folder / "env"),
+            folders=SourceFolders(),
+            logins=RegistryLoginFile(self.folder / "auth.json"),
             registry=self.registry,
             locks=FileLocks(self.folder / "locks", self.clock.now),
             clock=self.clock,

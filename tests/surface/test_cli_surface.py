@@ -36,6 +36,8 @@ COMMANDS = (
     ("job", "remove"),
     ("job", "run"),
     ("remove",),
+    ("login",),
+    ("logout",),
     ("logs",),
     ("ports",),
     ("ports", "allocate"),
@@ -112,7 +114,7 @@ def test_project_is_registered_listed_exported_and_imported(home: Path, tmp_path
 
 def test_audit_names_the_caller_and_the_outcome(home: Path) -> None:
     run("init", "shop", home=home)
-    run("init", "shop", home=home)
+    run("init", "shop", "--type", "image", home=home)
     entries = json.loads(run("registry", "audit", "--json", home=home).stdout)
     assert [entry["outcome"] for entry in entries] == ["project_exists", "ok"]
     assert all(entry["actor"].startswith("cli:") for entry in entries)
@@ -134,11 +136,12 @@ def test_variable_is_set_from_standard_input_and_listed_without_its_value(home: 
 def test_init_writes_the_client_configuration_once(home: Path, tmp_path: Path) -> None:
     folder = tmp_path / "source"
     folder.mkdir()
-    assert run("init", "shop", "--folder", str(folder), home=home).returncode == 0
+    (folder / "index.html").write_text("hello")
+    assert run("init", "shop", "--source", str(folder), home=home).returncode == 0
     written = json.loads((folder / ".mcp.json").read_text())
     assert written["mcpServers"]["codeb"]["command"] == "codeb-mcp"
     (folder / ".mcp.json").write_text("mine")
-    assert run("init", "shop-two", "--folder", str(folder), home=home).returncode == 0
+    assert run("init", "shop-two", "--source", str(folder), home=home).returncode == 0
     assert (folder / ".mcp.json").read_text() == "mine"
 
 
@@ -154,7 +157,7 @@ def test_init_writes_the_client_configuration_once(home: Path, tmp_path: Path) -
         (("ports", "release", "nobody"), 2, "there is no project nobody"),
         (("registry", "import", "/nonexistent"), 2, "cannot be read"),
         (("init", "a" * 300), 2, "300 characters"),
-        (("init", "x", "--folder", "/nonexistent"), 2, "is not a folder"),
+        (("init", "x", "--source", "/nonexistent"), 2, "is not a folder"),
         (("registry", "import", "/\x1b]0;title\x07"), 2, "cannot be read"),
     ],
 )

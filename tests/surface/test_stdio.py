@@ -148,7 +148,7 @@ HUGE_CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("init_project", {"project": "a", "port": HUGE}),
     ("init_project", {"project": "a", "env_vars": [1] * 200_000}),
     ("deploy", {"project": "a", "image": HUGE}),
-    ("deploy", {"project": "a", "folder": "/" + HUGE}),
+    ("deploy", {"project": "a", "source": "/" + HUGE}),
     ("deploy", {"project": "a", "image": "a", "plan_digest": HUGE}),
     ("read_logs", {"project": "a", "contains": HUGE}),
     ("read_logs", {"project": {HUGE: HUGE}}),

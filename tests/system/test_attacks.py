@@ -43,7 +43,7 @@ async def test_folders_built_at_once_for_different_environments_are_not_mixed_up
     site.codeb("init", "mixed")
     numbers = range(1, 7)
     deploys = [
-        start(site, "deploy", "mixed", "--env", f"pr-{number}", "--folder", str(folder))
+        start(site, "deploy", "mixed", "--env", f"pr-{number}", "--source", str(folder))
         for number in numbers
         for folder in [source(tmp_path / f"source-{number}", f"page-{number}")]
     ]

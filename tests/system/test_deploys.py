@@ -269,7 +269,7 @@ def test_cli_deploys_a_folder_and_follows_its_plan(embedded: EmbeddedSite, tmp_p
         f"FROM localhost/busybox\nCOPY www /www\nSTOPSIGNAL SIGKILL\n{command}\n"
     )
     embedded.codeb("init", "folder-app")
-    arguments = ("deploy", "folder-app", "--env", "prod", "--folder", str(folder), "--json")
+    arguments = ("deploy", "folder-app", "--env", "prod", "--source", str(folder), "--json")
     plan = json.loads(embedded.codeb(*arguments, "--plan"))
     digest = plan["plan"]["digest"]
     deployed = json.loads(embedded.codeb(*arguments, "--plan-digest", digest))

@@ -75,7 +75,7 @@ class SqlRegistry:
                 connection.execute(insert(projects).values(project_row(project)))
         except exc.IntegrityError:
             raise InvalidRequest(
-                f"there is a project {project.name} already",
+                f"there is a project {project.name} already, with other settings",
                 hint=f"choose another name, or see it with get_status project={project.name}",
                 code="project_exists",
             ) from None

@@ -25,12 +25,12 @@ class EmbeddedSite(Site):
     name = "podman"
     base_domain = "localhost"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **more: object) -> None:
         self.folder = folder
         self.home = folder / "home"
         self.http_port = _free_port()
         self.home.mkdir(parents=True)
-        settings = {**CONFIG, "http_port": self.http_port}
+        settings = {**CONFIG, "http_port": self.http_port, **more}
         text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
         (self.home / "config.toml").write_text(text)
         # images and containers of the tests stay out of this host's own store
@@ -48,9 +48,9 @@ class EmbeddedSite(Site):
 
     @classmethod
     @contextmanager
-    def opened(cls, folder: Path) -> Iterator[Self]:
+    def opened(cls, folder: Path, **settings: object) -> Iterator[Self]:
         """A running site, removed afterwards, also when it did not come up."""
-        site = cls(folder)
+        site = cls(folder, **settings)
         try:
             site.codeb("local", "start")
             site.podman("import", "-", BASE, stdin=busybox_root())
@@ -89,6 +89,18 @@ class EmbeddedSite(Site):
             timeout=120,
         )
         return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+
+    def ask(self, *argv: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
+        """Run `codeb`, whatever becomes of it."""
+        return subprocess.run(
+            [str(BIN / "codeb"), *argv],
+            env=self._environment,
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
 
     def endpoint(self, service: str) -> str:
         """Where `podman` or `caddy` answers, as `codeb local status` says."""
