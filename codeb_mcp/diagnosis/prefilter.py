@@ -1,0 +1,76 @@
+"""Which lines of a log deserve a look: most of a log is noise, and is passed over at full speed.
+
+Every hint of every rule holds one of `TRIGGERS`, so a line without any of them cannot match. RE2
+looks for all of them in one pass, whatever their number; the standard library's search would need
+a pass for each.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+import re2
+
+from codeb_mcp.diagnosis.rules import Rule
+
+LOCATION = "<:line:column>"
+"""A hint that stands for `name:12:5` or `  12:5 `: all that some linters' lines share."""
+_LOCATION = r"[A-Za-z_]:\d+:\d+|  \d+:\d+\s|Line \d+:\d+"
+MARKS = ("##[", "::error", "exit")
+"""Triggers for the sake of steps: what CI systems say about them."""
+
+TRIGGERS = (
+    *MARKS,
+    *("rror", "ERR", "fail", "Fail", "FAIL", "atal", "FATAL", "anic", "xception", "Traceback"),
+    *("annot", "ould", "nable to", "not found", "not ok", "not met", "NotFound", "No such", "no such"),
+    *("●", "✖", "✘", "×", "✗", "\u2716", "___ ", "*** ", "<<< ", "Diff in", "CONFLICT ("),
+    *("GHSA-", "CVE-", "SEC-20", " GO-2", "AVD-", "ulnerabilit", "found: ", "Finding:", "Issue: ["),
+    *("denied", "undefined", "Undefined", "nknown", "nexpected", "nresolved", "nrecognized", "nvalid"),
+    *("missing", "roblem", " issues", "Would", "violat", "validating", "refused", "requires", "unmet"),
+    *("illed", "oom-kill", "OutOf", "out of", "No space", "no space", "ENOSPC", "isk quota", "early EOF"),
+    *("imeout", "timed out", "time limit", "took longer", "exceeded", "xecution time", "limit"),
+    *("ECONN", "ETIMEDOUT", "EAI_", "ENOTFOUND", "reset by peer", "navailable", "ateway", "oo Many"),
+    *("oomanyreq", "curl: (", "canceled", "lost comm", "shutdown", "hosted runner", "no output"),
+    *("ninja: ", "non-zero", "ssertion ", "went wrong", "updates to", "is not valid", "has no in", "snyk.io"),
+    *("ommand '", "nput required", "not recognized", "unbound", " MD0", "odule named", "does not"),
+)
+
+
+class Prefilter:
+    """Finds the lines, and the rules that may match them."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
+        blind = {hint for each in self._rules for hint in each.hints if not _triggered(hint)}
+        if blind:
+            raise ValueError(f"these hints hold no trigger: {sorted(blind)}")
+        words = "|".join(re2.escape(trigger) for trigger in TRIGGERS)
+        self._pattern = re2.compile(f"{words}|({_LOCATION})".encode())
+        self._names = {trigger.encode(): trigger for trigger in TRIGGERS}
+        self.rules_for = lru_cache(maxsize=4096)(self._rules_for)
+
+    def hits(self, block: bytes, begin: int, end: int) -> Iterator[tuple[int, str]]:
+        """Offset and trigger of each hit in `block`, in order."""
+        names = self._names
+        for match in self._pattern.finditer(block, begin, end):
+            yield match.start(), names.get(match.group(), LOCATION)
+
+    def _rules_for(self, triggers: frozenset[str]) -> tuple[tuple[Rule, tuple[str, ...]], ...]:
+        """The rules that may match a line with these triggers; `()` as hints is always."""
+        return tuple(self._candidates(triggers))
+
+    def _candidates(self, triggers: frozenset[str]) -> Iterator[tuple[Rule, tuple[str, ...]]]:
+        for each in self._rules:
+            if LOCATION in each.hints and LOCATION in triggers:
+                yield each, ()
+                continue
+            hints = tuple(
+                hint
+                for hint in each.hints
+                if hint != LOCATION and any(trigger in hint for trigger in triggers)
+            )
+            if hints:
+                yield each, hints
+
+
+def _triggered(hint: str) -> bool:
+    return hint == LOCATION or any(trigger in hint for trigger in TRIGGERS)
