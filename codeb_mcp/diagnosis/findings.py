@@ -46,7 +46,7 @@ class Findings:
                 continue
             if hints and not any(hint in line.text for hint in hints):
                 continue
-            if not (match := rule.pattern.search(line.text)):
+            if not (match := rule.find(line.text)):
                 continue
             made = rule.read(Sighting(rule, window, line, match))
             if made:
@@ -95,7 +95,11 @@ def _excerpt(window: Window, made: Finding) -> str:
     stream = window.line(made.at).stream
     lines = (window.line(number) for number in range(max(first, window.first), last + 1))
     width = len(str(last))
-    rows = [f"{each.number:>{width}} | {each.text[:EXCERPT_WIDTH]}" for each in lines if each.stream == stream]
+    rows = [
+        f"{each.number:>{width}} | {each.text[:EXCERPT_WIDTH]}"
+        for each in lines
+        if each.stream == stream
+    ]
     return "\n".join(rows)[:EXCERPT_SIZE]
 
 

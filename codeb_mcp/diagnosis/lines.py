@@ -20,7 +20,9 @@ _ESCAPES = re.compile(
     r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]"
 )
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
-_MARK = re.compile(r"(?:##\[|::|##vso\[task\.logissue type=)(error|warning|group|endgroup|section|notice|debug|command)\b([^\]:]*(?:[^\]\n]*?))(?:\]|::)")
+_MARK = re.compile(
+    r"(?:##\[|::|##vso\[task\.logissue type=)(error|warning|group|endgroup|section|notice|debug|command)\b([^\]:]*(?:[^\]\n]*?))(?:\]|::)"
+)
 _PREFIX = re.compile(
     r"(?:"
     r"(?P<buildkit>\#\d+) (?:\d+\.\d+ )?"
@@ -28,15 +30,29 @@ _PREFIX = re.compile(
     r"|\s*\+(?P<earthly>[\w./-]+) \| ?"
     r"|(?P<turbo>@?[a-z][\w./@-]{0,80}:[a-z][\w.-]*(?::[a-z][\w.-]*)*): ?"
     r"|(?P<lerna>@[\w.-]+/[\w.-]+): "
-    r"|(?P<pnpm>[\w@./-]{1,80} (?:build|test|lint|check|typecheck|type-check|tsc|compile|start|dev|e2e|unit|ci)[\w:.-]*)[:$] ?"
+    r"|(?P<pnpm>[\w@./-]{1,80} (?:build|test|lint|check|typecheck|type-check|tsc|compile|start|dev|e2e|unit|ci)(?:[:.-][\w:.-]*?)?)[:$] ?"
     r"|\[(?P<bracket>\d+|[A-Za-z][\w:.-]*)\] "  # concurrently, Drone
     r")"
 )
 # words in brackets that say what a line is, not who wrote it
 _NOT_STREAMS = frozenset(
-    ("info", "error", "warn", "warning", "debug", "fail", "fatal", "trace", "eslint", "tsl", "notice")
+    (
+        "info",
+        "error",
+        "warn",
+        "warning",
+        "debug",
+        "fail",
+        "fatal",
+        "trace",
+        "eslint",
+        "tsl",
+        "notice",
+    )
 )
-_PLUGIN = re.compile(r"(?:vite|rollup|plugin|commonjs|esbuild|webpack|vue|unplugin|astro|babel)\b", re.I)
+_PLUGIN = re.compile(
+    r"(?:vite|rollup|plugin|commonjs|esbuild|webpack|vue|unplugin|astro|babel)\b", re.I
+)
 _SCRIPT_FILE = re.compile(r"\.\w{1,5}:")
 
 

@@ -23,7 +23,10 @@ _FOREIGN = re.compile(
     r"|^timers\.js|^webpack:|^native\b|/\.m2/|/\.gradle/|^async |/gems/|/vendor/bundle/|/vendor/|^util\.js|^fs\.js|^net\.js|^child_process\.js"
     r"|^_?stream_\w+\.js|^queueMicrotask|^bun:|^ext:|^https?://"
 )
-_SCHEME = re.compile(r"^(?:file://(?:localhost)?(?=/|[A-Za-z]:)|file:(?=/)|webpack-internal:///(?:\([^)]*\)/)?|webpack://[^/]*/)")
+_UPWARDS = re.compile(r"^(?:\.{1,2}/)+")
+_SCHEME = re.compile(
+    r"^(?:file://(?:localhost)?(?=/|[A-Za-z]:)|file:(?=/)|webpack-internal:///(?:\([^)]*\)/)?|webpack://[^/]*/)"
+)
 
 
 def relative(path: str) -> str:
@@ -34,9 +37,7 @@ def relative(path: str) -> str:
         path = path[1:]
     path = path.split("?", 1)[0]
     path = _WORKSPACES.sub("", path, count=1)
-    while path.startswith("./"):
-        path = path[2:]
-    return path
+    return _UPWARDS.sub("", path)
 
 
 def foreign(path: str) -> bool:

@@ -23,14 +23,15 @@ _BRINGS_ABOUT = {
 
 def ranked(findings: Findings, steps: Steps) -> Diagnosis:
     """The diagnosis of all that was found."""
-    failed = {step.number for step in steps.failed}
+    failed_steps = steps.failed or steps.marked
+    failed = {step.number for step in failed_steps}
     hints = [*findings.first_hints, *findings.last_hints]
     chosen = _chosen(findings.kept, hints, failed)
     roots = [each for each in chosen if each.weight is not Weight.CONSEQUENCE]
     rest = [each for each in chosen if each.weight is Weight.CONSEQUENCE]
-    roots.sort(key=lambda each: (bool(failed) and each.step not in failed, each.at))
+    roots.sort(key=lambda each: (bool(failed) and each.step not in failed, each.weight, each.at))
     incidents = [*_with_causes(roots, failed), *_consequences(rest, roots)]
-    step = steps.failed[0] if steps.failed else _step_of(roots, steps)
+    step = failed_steps[0] if failed_steps else _step_of(roots, steps)
     return Diagnosis(
         incidents=tuple(incidents[:MOST_INCIDENTS]),
         failed_step=step.name or step.command,
@@ -50,57 +51,76 @@ def _chosen(kept: list[Finding], hints: list[Finding], failed: set[int]) -> list
     telling = [each for each in errors if each.weight < Weight.HINT]
     if not telling:
         telling = [each for each in kept if each.warning]
-    if failed and not any(each.step in failed for each in telling):
-        telling += _best_hint([each for each in hints if each.step in failed])
-    elif not telling:
-        telling = _best_hint(hints)
     consequences = [each for each in errors if each.weight is Weight.CONSEQUENCE]
-    if not telling:
-        return [replace(each, weight=Weight.ROOT) for each in consequences[:1]]
+    if failed and not any(each.step in failed for each in telling):
+        telling += _substitute(
+            consequences, [each for each in hints if each.step in failed], failed
+        )
+    elif not telling:
+        telling = _substitute(consequences, hints, failed)
+    consequences = [each for each in consequences if each.at not in {one.at for one in telling}]
     return [*_without_summaries(_folded(telling)), *_folded(consequences)[:MOST_CONSEQUENCES]]
 
 
+def _substitute(
+    consequences: list[Finding], hints: list[Finding], failed: set[int]
+) -> list[Finding]:
+    """Where no diagnostic was found: what a builder reports, else a hint, else what failed last."""
+    here = [each for each in consequences if not failed or each.step in failed]
+    typed = [each for each in here if each.type is not IncidentType.UNKNOWN]
+    chosen = typed[:1] or _best_hint(hints) or here[:1]
+    return [replace(each, weight=Weight.ROOT) for each in chosen]
+
+
 def _best_hint(hints: list[Finding]) -> list[Finding]:
-    """One: the first that a rule knew a type for, else the first."""
-    known = [each for each in hints if each.type is not IncidentType.UNKNOWN]
-    return [replace(each, weight=Weight.ROOT) for each in (known or hints)[:1]]
+    """One: the first whose type and place are known; the next best is to know one of them."""
+
+    def worth(each: Finding) -> tuple[bool, bool, int]:
+        return (each.type is not IncidentType.UNKNOWN, each.file is not None, -each.at)
+
+    return [max(hints, key=worth)] if hints else []
 
 
 def _folded(findings: Iterable[Finding]) -> list[Finding]:
-    """One of each; the same place and words again, in another dress, are the same failure."""
+    """One of each: the same words at the same place, in whatever dress, are the same failure."""
     kept: dict[tuple[object, ...], Finding] = {}
     for each in findings:
-        text = normal(each.message)[:60]
-        keys = [(each.file, each.line, each.code or text, text if each.file is None else "")]
-        if each.file and each.line:
-            keys.append((each.file, each.line, text))
-        if any(key in kept for key in keys):
-            continue
-        for key in keys:
-            kept[key] = each
-    return list({id(each): each for each in kept.values()}.values())
+        kept.setdefault((each.file, each.line, normal(each.message)[:60]), each)
+    return list(kept.values())
 
 
 def _without_summaries(findings: list[Finding]) -> list[Finding]:
-    """A summary goes when a diagnostic told of the same file, or of no file in the same step."""
-    told = {each.step: set[str]() for each in findings}
-    bare = {each.step for each in findings if each.weight is Weight.ROOT}
+    """A summary goes when a diagnostic told of the same file, or of no file in the same step.
+
+    One that names a file which a diagnostic elsewhere has brought down is its consequence.
+    """
+    roots = [each for each in findings if each.weight is Weight.ROOT]
+    places = {
+        each.step: {one.file for one in roots if one.step == each.step and one.file}
+        for each in roots
+    }
+    touched = {
+        each.step: set[str]().union(*(one.related for one in roots if one.step == each.step))
+        for each in roots
+    }
+    kept: list[Finding] = []
     for each in findings:
         if each.weight is Weight.ROOT:
-            told[each.step] |= {*each.related, each.file or ""}
-    return [
-        each
-        for each in findings
-        if each.weight is Weight.ROOT
-        or (each.step not in bare if each.file is None else not _covered(each, told[each.step]))
-    ]
+            kept.append(each)
+        elif each.file is None:
+            kept += [each] if each.step not in places else []
+        elif _among(each.file, places.get(each.step, set())):
+            continue
+        elif _among(each.file, touched.get(each.step, set())):
+            kept.append(replace(each, weight=Weight.CONSEQUENCE))
+        else:
+            kept.append(each)
+    return kept
 
 
-def _covered(summary: Finding, told: set[str]) -> bool:
-    name = summary.file or ""
+def _among(name: str, files: Iterable[str]) -> bool:
     return any(
-        file and (file == name or file.endswith("/" + name) or name.endswith("/" + file))
-        for file in {*told}
+        file == name or file.endswith("/" + name) or name.endswith("/" + file) for file in files
     )
 
 
@@ -124,12 +144,17 @@ def _explains(cause: Finding, effect: Finding, failed: set[int]) -> bool:
 
 
 def _consequences(rest: list[Finding], roots: list[Finding]) -> list[Incident]:
-    made = []
-    for each in rest:
-        before = [root for root in roots if root.at <= each.at and root.step == each.step]
-        cause = (before or roots)[0]
-        made.append(_incident(each, _fingerprint(cause)))
-    return made
+    return [_incident(each, _fingerprint(_cause(each, roots))) for each in rest[:MOST_CONSEQUENCES]]
+
+
+def _cause(effect: Finding, roots: list[Finding]) -> Finding:
+    """The root that touched the same file; else the first before it in the step; else the first."""
+    if effect.file:
+        for root in roots:
+            if _among(effect.file, root.related):
+                return root
+    before = [root for root in roots if root.at <= effect.at and root.step == effect.step]
+    return (before or roots)[0]
 
 
 def _incident(found: Finding, cause: str | None) -> Incident:

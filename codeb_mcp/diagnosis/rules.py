@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import cached_property
 
 from codeb_mcp.diagnosis.lines import Line
 from codeb_mcp.diagnosis.paths import relative
@@ -104,7 +105,7 @@ def read_groups(sighting: Sighting) -> Finding:
     return sighting.finding()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Rule:
     """One form of diagnostic.
 
@@ -120,6 +121,12 @@ class Rule:
     read: Read = read_groups
     weight: Weight = Weight.ROOT
     within: bool = False
+
+    @cached_property
+    def find(self) -> Callable[[str], re.Match[str] | None]:
+        """How the pattern is looked for: one that can only begin a line is tried there alone."""
+        begins = self.pattern.pattern.startswith(("^", "(?P<message>.*"))
+        return self.pattern.match if begins else self.pattern.search
 
 
 def rule(

@@ -44,6 +44,8 @@ class Steps:
     def __init__(self) -> None:
         self.current = Step(0)
         self.failed: list[Step] = []
+        self.marked: list[Step] = []
+        """Steps with an error mark, as actions make them that fail without an exit code."""
         self.said_code: int | None = None
         self._view: tuple[str, str] = ("", "")
 
@@ -51,7 +53,7 @@ class Steps:
         """Take note of a line in its order; whether it ends a step as failed."""
         self._follow_view(line)
         if line.mark == "group" and line.text.startswith("Run "):
-            self._begin(line.text, line.text[4:])
+            self._begin(line.text, _script(window, line.number))
         elif line.mark == "section" and line.text.startswith("Starting: "):
             self._begin(line.text[10:], None)
         elif found := _ENDED.search(line.text):
@@ -59,6 +61,8 @@ class Steps:
             return bool(code) and self._fail(line, window, code)
         elif found := _SAID.search(line.text):
             self.said_code = int(found[1]) or self.said_code
+        if line.mark == "error" and self.current not in self.marked[-1:]:
+            self.marked.append(self.current)
         return False
 
     def _follow_view(self, line: Line) -> None:
@@ -95,6 +99,16 @@ class Steps:
     def exit_code(self) -> int | None:
         """That of the first step that failed; else the last one that anything reported."""
         return self.failed[0].exit_code if self.failed else self.said_code
+
+
+def _script(window: Window, number: int) -> str | None:
+    """The lines that GitHub shows between a step's name and its shell; an action has none."""
+    said: list[str] = []
+    for line in window.after(number, 12):
+        if line.mark or line.text.startswith(("shell: ", "env:", "with:")):
+            break
+        said.append(line.text.strip())
+    return "; ".join(said)[:300] or None
 
 
 def command_before(window: Window, number: int) -> str | None:

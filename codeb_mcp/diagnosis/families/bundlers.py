@@ -17,7 +17,9 @@ MISSING = re.compile(
     r"|ENOENT: no such file|Unable to resolve|Missing \".+\" specifier|Cannot resolve dependency"
 )
 _TS = re.compile(r"\b(?P<code>TS-?\d{4,})\b:? ?(?P<message>.*)")
-_SYNTAX = re.compile(r"SyntaxError|Syntax [Ee]rror|Unexpected|Expected|Unterminated|Parse (?:error|failure)|Module parse failed|PARSE_ERROR|parse error|Invalid|Transform failed|Missing semicolon|has already been declared|Unknown word")
+_SYNTAX = re.compile(
+    r"SyntaxError|Syntax [Ee]rror|Unexpected|Expected|Unterminated|Parse (?:error|failure)|Module parse failed|PARSE_ERROR|parse error|Invalid|Transform failed|Missing semicolon|has already been declared|Unknown word"
+)
 _PLACES = tuple(
     re.compile(pattern)
     for pattern in (
@@ -31,13 +33,20 @@ _PLACES = tuple(
         rf"\({AT}\)?$",
     )
 )
-_FROM = re.compile(r"(?:from|in|by|imported by) ['\"]?(?P<file>(?:\.{0,2}/)?[^\s'\":]+\.\w{1,8})['\"]?")
+_FROM = re.compile(
+    r"(?:from|in|by|imported by) ['\"]?(?P<file>(?:\.{0,2}/)?[^\s'\":]+\.\w{1,8})['\"]?"
+)
 _NEXT_FILE = re.compile(r"^(?P<file>\.{1,2}/\S+\.\w{1,8})(?::(?P<line>\d+):(?P<column>\d+))?$")
 
 
 def place(made: Finding, lines: list[Line]) -> Finding:
     """Fill in the first place that the lines name, the project's before a dependency's."""
-    found = [(line, match) for line in lines for pattern in _PLACES if (match := pattern.search(line.text))]
+    found = [
+        (line, match)
+        for line in lines
+        for pattern in _PLACES
+        if (match := pattern.search(line.text))
+    ]
     own = [each for each in found if not foreign(each[1]["file"])]
     for line, match in own or found:
         made.file = relative(match["file"])
@@ -67,7 +76,10 @@ def _paragraph(sighting: Sighting, count: int, blanks: int = 3) -> list[Line]:
     empty = 0
     for line in sighting.after(count):
         empty = 0 if line.text.strip() else empty + 1
-        if empty >= blanks or re.match(r"(?:ERROR|WARNING) in |\S* ?\[(?:ERROR|WARNING)\]|webpack .*compiled|> Build failed|npm ERR!|npm error", line.text):
+        if empty >= blanks or re.match(
+            r"(?:ERROR|WARNING) in |\S* ?\[(?:ERROR|WARNING)\]|webpack .*compiled|> Build failed|npm ERR!|npm error",
+            line.text,
+        ):
             break
         lines.append(line)
     return [line for line in lines if line.text.strip()]
@@ -92,14 +104,16 @@ def _build_error(sighting: Sighting) -> Finding | None:
     made = sighting.finding(message=head)
     body = [line for line in lines if not re.match(r"\s+at ", line.text)]
     if body and head.rstrip().endswith((":", "error")) and len(head) < 160:
-        detail = next((line.text.strip() for line in body if re.search(r"ERROR:|rror:", line.text)), "")
+        detail = next(
+            (line.text.strip() for line in body if re.search(r"ERROR:|rror:", line.text)), ""
+        )
         made.message = f"{head} {detail}".strip()
     text = "\n".join([head, *(line.text for line in body[:4])])
     kind(made, text)
     quoted = _FROM.search(head)
     heading = [Line(sighting.line.number, head)]
     place(made, [*heading, *body])
-    if quoted and (made.file is None or foreign(made.file) or "virtual" in made.file):
+    if quoted and not foreign(quoted["file"]) and (made.file is None or foreign(made.file)):
         made.file, made.line = relative(quoted["file"]), made.line
     if made.file is None:
         place(made, lines)
@@ -127,7 +141,14 @@ def _webpack(sighting: Sighting) -> Finding | None:
         known = made.file
         place(made, body)
         if made.line is None:
-            at = next((re.match(r"\s*@ (?P<file>\S+) (?P<line>\d+):(?P<column>\d+)", line.text) for line in lines if re.match(r"\s*@ \S+ \d+:\d+", line.text)), None)
+            at = next(
+                (
+                    re.match(r"\s*@ (?P<file>\S+) (?P<line>\d+):(?P<column>\d+)", line.text)
+                    for line in lines
+                    if re.match(r"\s*@ \S+ \d+:\d+", line.text)
+                ),
+                None,
+            )
             if at and (known is None or at["file"].endswith(known)):
                 made.file, made.line = relative(at["file"]), int(at["line"][:8])
         made.file = made.file or known
@@ -146,7 +167,14 @@ def _next(sighting: Sighting) -> list[Finding]:
         if not found:
             continue
         below = [each for each in lines[index + 1 : index + 25]]
-        stop = next((at for at, each in enumerate(below) if _NEXT_FILE.match(each.text.strip()) or each.text.startswith("Import trace")), len(below))
+        stop = next(
+            (
+                at
+                for at, each in enumerate(below)
+                if _NEXT_FILE.match(each.text.strip()) or each.text.startswith("Import trace")
+            ),
+            len(below),
+        )
         below = [each for each in below[:stop] if each.text.strip()]
         if below and (each := _next_one(sighting, line, found, below)):
             made.append(each)
@@ -156,18 +184,26 @@ def _next(sighting: Sighting) -> list[Finding]:
 def _next_lines(sighting: Sighting) -> list[Line]:
     lines: list[Line] = []
     for line in sighting.after(150):
-        if re.match(r"> Build failed|.*Next\.js build worker exited|npm ERR!|npm error|\s?ELIFECYCLE|info  - Need", line.text):
+        if re.match(
+            r"> Build failed|.*Next\.js build worker exited|npm ERR!|npm error|\s?ELIFECYCLE|info  - Need",
+            line.text,
+        ):
             break
         lines.append(line)
     return lines
 
 
-def _next_one(sighting: Sighting, line: Line, found: re.Match[str], below: list[Line]) -> Finding | None:
+def _next_one(
+    sighting: Sighting, line: Line, found: re.Match[str], below: list[Line]
+) -> Finding | None:
     head = below[0].text.strip()
     if head.startswith("Type error:") or re.match(r"\d+:\d+\s+(?:Error|Warning)", head):
         return None
     made = sighting.finding(
-        file=relative(found["file"]), message=head, at=line.number, first=line.number,
+        file=relative(found["file"]),
+        message=head,
+        at=line.number,
+        first=line.number,
         last=below[min(len(below) - 1, 12)].number,
     )
     kind(made, head)
@@ -211,20 +247,60 @@ def _node_esm(sighting: Sighting) -> Finding:
 RULES: tuple[Rule, ...] = (
     rule("esbuild", SYNTAX, "ERROR]", r"^\s*(?:✘|X|\u2718|×) \[ERROR\] (?P<message>.+)$", _esbuild),
     rule("vite", IMPORT, "rror during build", r"error during build:$", _build_error),
-    rule("rollup", IMPORT, ("rror", "annot", "ould not", "nexpected", "undefined"), r"^\s*\[!\] (?P<message>.+)$", _build_error),
-    rule("vite", IMPORT, "rror:", r"\[vite\] Internal server error: (?P<message>.+)$", _build_error),
+    rule(
+        "rollup",
+        IMPORT,
+        ("rror", "annot", "ould not", "nexpected", "undefined"),
+        r"^\s*\[!\] (?P<message>.+)$",
+        _build_error,
+    ),
+    rule(
+        "vite", IMPORT, "rror:", r"\[vite\] Internal server error: (?P<message>.+)$", _build_error
+    ),
     rule("vite", IMPORT, "rror", r"^(?:Build failed with \d+ errors?:)$", _build_error),
-    rule("webpack", CONFIG, ("ERROR in ",), rf"ERROR in (?:\./)?(?P<file>(?:multi )?[^\s:]+\.\w{{1,8}})(?:[ :](?P<line>\d+):(?P<column>\d+)(?:-[\d:]+)?)?$", _webpack),
+    rule(
+        "webpack",
+        CONFIG,
+        ("ERROR in ",),
+        rf"ERROR in (?:\./)?(?P<file>(?:multi )?[^\s:]+\.\w{{1,8}})(?:[ :](?P<line>\d+):(?P<column>\d+)(?:-[\d:]+)?)?$",
+        _webpack,
+    ),
     rule("webpack", CONFIG, "ERROR in ", r"ERROR in (?P<chunk>\S.*|)$", _webpack),
     rule("webpack", CONFIG, "xception", r"^Invalid configuration object\. (?P<message>.+)"),
     rule("next", SYNTAX, "Failed to compile", r"^\s*(?:ERROR\s+)?Failed to compile\b.*$", _next),
-    rule("next", SYNTAX, ("rror: Turbopack", "build failed"), r"(?:Turbopack build failed with \d+ errors?:)$", _next),
+    rule(
+        "next",
+        SYNTAX,
+        ("rror: Turbopack", "build failed"),
+        r"(?:Turbopack build failed with \d+ errors?:)$",
+        _next,
+    ),
     rule("swc", SYNTAX, "×", r"^\s*(?:Error:\s+)?× (?P<message>.+)$", _swc),
     rule("swc", SYNTAX, "rror:", r"^error: (?P<message>.+)$", lambda s: _swc_line(s)),
-    rule("babel", SYNTAX, "rror: ", r"(?:SyntaxError|Error): (?:\[BABEL\] )?(?P<file>(?:[A-Za-z]:)?[^\s:]{1,300}\.\w{1,8}): (?P<message>.+?) \((?P<line>\d+):(?P<column>\d+)\)", _babel),
-    rule("next", TYPE, "rror", r"^Error occurred prerendering page \"(?P<message>[^\"]+)\"", lambda s: _prerender(s)),
-    rule("parcel", IMPORT, "rror", r"^🚨 Build failed\.?$|^× Build failed", weight=Weight.CONSEQUENCE),
-    rule("node", IMPORT, "rror: ", r"^SyntaxError: (?P<message>(?:The requested module|Named export) .+)", _node_esm),
+    rule(
+        "babel",
+        SYNTAX,
+        "rror: ",
+        r"(?:SyntaxError|Error): (?:\[BABEL\] )?(?P<file>(?:[A-Za-z]:)?[^\s:]{1,300}\.\w{1,8}): (?P<message>.+?) \((?P<line>\d+):(?P<column>\d+)\)",
+        _babel,
+    ),
+    rule(
+        "next",
+        TYPE,
+        "rror",
+        r"^Error occurred prerendering page \"(?P<message>[^\"]+)\"",
+        lambda s: _prerender(s),
+    ),
+    rule(
+        "parcel", IMPORT, "rror", r"^🚨 Build failed\.?$|^× Build failed", weight=Weight.CONSEQUENCE
+    ),
+    rule(
+        "node",
+        IMPORT,
+        "rror: ",
+        r"^SyntaxError: (?P<message>(?:The requested module|Named export) .+)",
+        _node_esm,
+    ),
 )
 
 
@@ -233,12 +309,16 @@ def _swc_line(sighting: Sighting) -> Finding | None:
     for line in sighting.after(1):
         if found := re.match(rf"\s+--> {FILE}:(?P<line>\d+):(?P<column>\d+)$", line.text):
             if re.search(r"\.[cm]?[jt]sx?$", found["file"]):
-                return sighting.finding(file=relative(found["file"]), line=int(found["line"][:8]), last=line.number + 5)
+                return sighting.finding(
+                    file=relative(found["file"]), line=int(found["line"][:8]), last=line.number + 5
+                )
     return None
 
 
 def _prerender(sighting: Sighting) -> Finding | None:
     said = next((line.text.strip() for line in sighting.after(4) if "rror" in line.text), "")
-    made = sighting.finding(message=f"prerendering {sighting.group('message')}: {said}", last=sighting.line.number + 10)
+    made = sighting.finding(
+        message=f"prerendering {sighting.group('message')}: {said}", last=sighting.line.number + 10
+    )
     made.type = IncidentType.CONFIG_ERROR if "env" in said.lower() else IncidentType.TYPE_ERROR
     return place(made, list(sighting.after(12)))

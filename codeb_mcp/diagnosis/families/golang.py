@@ -8,13 +8,25 @@ from codeb_mcp.diagnosis.rules import FILE, Finding, Rule, Sighting, Weight, rul
 from codeb_mcp.domain.incident import IncidentType
 
 TYPE, IMPORT, SYNTAX = IncidentType.TYPE_ERROR, IncidentType.IMPORT_ERROR, IncidentType.SYNTAX_ERROR
-DEPENDENCY, TEST, LINT = IncidentType.DEPENDENCY_ERROR, IncidentType.TEST_FAILURE, IncidentType.LINT_ERROR
-CONFIG, UNKNOWN, INFRA = IncidentType.CONFIG_ERROR, IncidentType.UNKNOWN, IncidentType.INFRASTRUCTURE
+DEPENDENCY, TEST, LINT = (
+    IncidentType.DEPENDENCY_ERROR,
+    IncidentType.TEST_FAILURE,
+    IncidentType.LINT_ERROR,
+)
+CONFIG, UNKNOWN, INFRA = (
+    IncidentType.CONFIG_ERROR,
+    IncidentType.UNKNOWN,
+    IncidentType.INFRASTRUCTURE,
+)
 
 _GO = r"(?P<file>(?:[A-Za-z]:)?[^\s:]{1,300}\.go)"
 _LINTER = re.compile(r"\s+\((?P<code>[A-Za-z][\w-]*)\)$")
-_MISSING = re.compile(r"no required module provides|is not in (?:std|GOROOT)|cannot find (?:package|module)|could not import|import cycle not allowed|use of internal package|missing go\.sum entry|build constraints exclude all")
-_VET = re.compile(r"^(?:\w+ (?:format %|call has|arg list)|possible |self-assignment|unreachable code|unusedresult|struct field tag|composite literal|loop variable|the cancel function|result of .+ call not used|call to .+ copies|assignment copies|.+ passes lock by value|redundant or|suspect )")
+_MISSING = re.compile(
+    r"no required module provides|is not in (?:std|GOROOT)|cannot find (?:package|module)|could not import|import cycle not allowed|use of internal package|missing go\.sum entry|build constraints exclude all"
+)
+_VET = re.compile(
+    r"^(?:\w+ (?:format %|call has|arg list)|possible |self-assignment|unreachable code|unusedresult|struct field tag|composite literal|loop variable|the cancel function|result of .+ call not used|call to .+ copies|assignment copies|.+ passes lock by value|redundant or|suspect )"
+)
 
 
 def _diagnostic(sighting: Sighting) -> Finding | None:
@@ -31,7 +43,10 @@ def _diagnostic(sighting: Sighting) -> Finding | None:
             made.type = TYPE
     elif _MISSING.search(message):
         made.type = IMPORT
-    elif re.match(r"(?:syntax error|expected |illegal |invalid character|string literal not terminated)", message):
+    elif re.match(
+        r"(?:syntax error|expected |illegal |invalid character|string literal not terminated)",
+        message,
+    ):
         made.type = SYNTAX
     elif _VET.match(message):
         made.type, made.tool = LINT, "go vet"
@@ -61,14 +76,18 @@ def _test(sighting: Sighting) -> Finding | None:
             made.file, made.line = relative(found["file"]), int(found["line"][:8])
         elif found := re.search(r"(?:Error|Messages):\s+(?P<text>\S.*)", line.text):
             said.append(found["text"])
-        elif found := re.match(r"\s{%d,}(?P<file>\S+\.go):(?P<line>\d+): ?(?P<text>.*)" % (depth + 1), line.text):
+        elif found := re.match(
+            r"\s{%d,}(?P<file>\S+\.go):(?P<line>\d+): ?(?P<text>.*)" % (depth + 1), line.text
+        ):
             if made.file is None:
                 made.file, made.line = relative(found["file"]), int(found["line"][:8])
             if found["text"].strip():
                 said.append(found["text"].strip())
         elif found := re.match(r"panic: (?P<text>.+)", line.text):
             said.append(found[0])
-        elif (found := re.match(r"\t(?P<file>/\S+\.go):(?P<line>\d+)", line.text)) and made.file is None:
+        elif (
+            found := re.match(r"\t(?P<file>/\S+\.go):(?P<line>\d+)", line.text)
+        ) and made.file is None:
             if not foreign(found["file"]):
                 made.file, made.line = relative(found["file"]), int(found["line"][:8])
         elif line.text.startswith("    ") and said and len(said) < 6:
@@ -91,8 +110,17 @@ def _panic(sighting: Sighting) -> Finding | None:
     made = sighting.finding()
     for line in sighting.after(60):
         found = re.match(r"\s+(?P<file>/?\S+\.go):(?P<line>\d+)(?: \+0x[0-9a-f]+)?$", line.text)
-        if found and not foreign(found["file"]) and "/src/runtime/" not in found["file"] and "/src/testing/" not in found["file"]:
-            made.file, made.line, made.last = relative(found["file"]), int(found["line"][:8]), line.number
+        if (
+            found
+            and not foreign(found["file"])
+            and "/src/runtime/" not in found["file"]
+            and "/src/testing/" not in found["file"]
+        ):
+            made.file, made.line, made.last = (
+                relative(found["file"]),
+                int(found["line"][:8]),
+                line.number,
+            )
             break
     test = any(line.text.startswith(("--- FAIL", "=== RUN")) for line in sighting.before(12))
     if test or "_test.go" in (made.file or ""):
@@ -104,12 +132,20 @@ def _panic(sighting: Sighting) -> Finding | None:
 
 def _module(sighting: Sighting) -> Finding:
     made = sighting.finding()
-    if re.search(r"dial tcp|i/o timeout|TLS handshake|connection re|5\d\d |too many requests|no such host", made.message):
+    if re.search(
+        r"dial tcp|i/o timeout|TLS handshake|connection re|5\d\d |too many requests|no such host",
+        made.message,
+    ):
         made.type = INFRA
-    elif re.search(r"go\.mod requires go|unknown directive|cannot find main module|go\.mod file not found|errors parsing go\.mod|invalid go version|toolchain not available", made.message):
+    elif re.search(
+        r"go\.mod requires go|unknown directive|cannot find main module|go\.mod file not found|errors parsing go\.mod|invalid go version|toolchain not available",
+        made.message,
+    ):
         made.type = CONFIG
         made.file = made.file or "go.mod"
-    said = next((line.text.strip() for line in sighting.after(1) if line.text.startswith(("\t", " "))), "")
+    said = next(
+        (line.text.strip() for line in sighting.after(1) if line.text.startswith(("\t", " "))), ""
+    )
     made.message = f"{made.message} {said}".strip()
     return made
 
@@ -117,20 +153,76 @@ def _module(sighting: Sighting) -> Finding:
 def _ginkgo(sighting: Sighting) -> Finding | None:
     made = sighting.finding()
     for line in sighting.after(30):
-        if found := re.match(r"\s*(?:In \[\w+\] at: |\[FAILED\] .*at )?(?P<file>/\S+\.go):(?P<line>\d+)", line.text):
+        if found := re.match(
+            r"\s*(?:In \[\w+\] at: |\[FAILED\] .*at )?(?P<file>/\S+\.go):(?P<line>\d+)", line.text
+        ):
             if not foreign(found["file"]):
-                made.file, made.line, made.last = relative(found["file"]), int(found["line"][:8]), line.number
+                made.file, made.line, made.last = (
+                    relative(found["file"]),
+                    int(found["line"][:8]),
+                    line.number,
+                )
                 return made
     return None
 
 
 RULES: tuple[Rule, ...] = (
     rule("go test", TEST, "--- FAIL: ", r"^\s*--- FAIL: (?P<message>\S+)(?: \([\d.]+s\))?", _test),
-    rule("go", TYPE, (LOCATION,), rf"^(?:vet: |\S+: )?{_GO}:(?P<line>\d+):(?P<column>\d+): (?P<message>.+)$", _diagnostic),
+    rule(
+        "go",
+        TYPE,
+        (LOCATION,),
+        rf"^(?:vet: |\S+: )?{_GO}:(?P<line>\d+):(?P<column>\d+): (?P<message>.+)$",
+        _diagnostic,
+    ),
     rule("go", UNKNOWN, "anic: ", r"^(?:\S+ )?(?P<message>panic: .+)$", _panic),
-    rule("go", DEPENDENCY, ("rror", "annot", "not found", "nable to", "Unknown", "unknown", "requires", "missing", "failed", "ould not", "no such", "limit", "denied", "updates to", "exit"), rf"^go: (?!downloading|finding|extracting|found|added|upgraded|warning)(?P<message>.*(?:missing|cannot|not found|unknown revision|inconsistent|updates to go\.(?:mod|sum)|errors? parsing|requires|invalid|no such|unrecognized|timeout|dial tcp|disabled|mismatch|denied|toolchain|exit status).*)$", _module),
-    rule("go", CONFIG, ("unknown directive",), rf"^{FILE}:(?P<line>\d+): (?P<message>unknown directive.+)$"),
-    rule("ginkgo", TEST, "FAILED]", r"^\s*(?:• )?\[FAILED\] \[[\d.]+ seconds\](?P<message>.*)$", _ginkgo),
-    rule("go test", UNKNOWN, "FAIL\t", r"^FAIL\t(?P<message>\S+(?: \[.+\])?.*)$", weight=Weight.CONSEQUENCE),
-    rule("golangci-lint", CONFIG, ("rror: can't", "rror: unsupported"), r"^(?:level=error msg=\"|Error: )(?P<message>(?:can't load config|unsupported version|unknown linters).*?)\"?$"),
+    rule(
+        "go",
+        DEPENDENCY,
+        (
+            "rror",
+            "annot",
+            "not found",
+            "nable to",
+            "Unknown",
+            "unknown",
+            "requires",
+            "missing",
+            "failed",
+            "ould not",
+            "no such",
+            "limit",
+            "denied",
+            "updates to",
+            "exit",
+        ),
+        rf"^go: (?!downloading|finding|extracting|found|added|upgraded|warning)(?P<message>.*(?:missing|cannot|not found|unknown revision|inconsistent|updates to go\.(?:mod|sum)|errors? parsing|requires|invalid|no such|unrecognized|timeout|dial tcp|disabled|mismatch|denied|toolchain|exit status).*)$",
+        _module,
+    ),
+    rule(
+        "go",
+        CONFIG,
+        ("unknown directive",),
+        rf"^{FILE}:(?P<line>\d+): (?P<message>unknown directive.+)$",
+    ),
+    rule(
+        "ginkgo",
+        TEST,
+        "FAILED]",
+        r"^\s*(?:• )?\[FAILED\] \[[\d.]+ seconds\](?P<message>.*)$",
+        _ginkgo,
+    ),
+    rule(
+        "go test",
+        UNKNOWN,
+        "FAIL\t",
+        r"^FAIL\t(?P<message>\S+(?: \[.+\])?.*)$",
+        weight=Weight.CONSEQUENCE,
+    ),
+    rule(
+        "golangci-lint",
+        CONFIG,
+        ("rror: can't", "rror: unsupported"),
+        r"^(?:level=error msg=\"|Error: )(?P<message>(?:can't load config|unsupported version|unknown linters).*?)\"?$",
+    ),
 )

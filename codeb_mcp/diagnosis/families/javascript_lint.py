@@ -17,7 +17,9 @@ _ROW = re.compile(
     r"^\s*(?P<line>\d+):(?P<column>\d+)\s+(?:(?P<severity>error|warning|Error|Warning|✖|✘|×|⚠|ℹ|warn|info|suggestion|\u2716)(?::|\s))?\s*"
     r"(?P<message>\S.*?)(?:\s{2,}(?P<code>[\w@/.:-]+)|\s+\((?P<code2>[\w@/.-]+)\))?$"
 )
-_HEADER = re.compile(r"^(?:[>\s]{0,3})(?P<file>(?:[A-Za-z]:)?[^:*?\"<>|]{1,400}\.\w{1,12}|\S*/\S+|\.?[A-Z]\w+file)(?::(?P<line>\d+):\d+)?$")
+_HEADER = re.compile(
+    r"^(?:[>\s]{0,3})(?P<file>(?:[A-Za-z]:)?[^:*?\"<>|]{1,400}\.\w{1,12}|\S*/\S+|\.?[A-Z]\w+file)(?::(?P<line>\d+):\d+)?$"
+)
 _TOOLS = ((" --max-warnings", "eslint"), ("stylelint", "stylelint"), ("yamllint", "yamllint"))
 
 
@@ -26,7 +28,11 @@ def _rows_file(sighting: Sighting) -> tuple[str, int] | None:
     for line in sighting.before(400):
         text = line.text.rstrip()
         if not text.strip() or _ROW.match(text):
-            if not text.strip() and line.number < sighting.line.number - 1 and _is_break(line, sighting):
+            if (
+                not text.strip()
+                and line.number < sighting.line.number - 1
+                and _is_break(line, sighting)
+            ):
                 continue
             continue
         if found := _HEADER.match(text):
@@ -64,17 +70,39 @@ def _row(sighting: Sighting) -> Finding | None:
 def _row_tool(code: str | None, match: re.Match[str]) -> str:
     if match["code2"]:
         return "yamllint"
-    if match["severity"] in {"✖", "×", "✘", "\u2716"} and code and "/" not in code and code in _STYLELINT_NAMES:
+    if (
+        match["severity"] in {"✖", "×", "✘", "\u2716"}
+        and code
+        and "/" not in code
+        and code in _STYLELINT_NAMES
+    ):
         return "stylelint"
     return "eslint"
 
 
 _STYLELINT_NAMES = frozenset(
-    ("block-no-empty", "color-no-invalid-hex", "declaration-block-no-duplicate-properties", "length-zero-no-unit",
-     "shorthand-property-no-redundant-values", "selector-class-pattern", "property-no-unknown", "unit-no-unknown",
-     "no-descending-specificity", "no-duplicate-selectors", "color-hex-length", "alpha-value-notation",
-     "font-family-no-missing-generic-family-keyword", "no-empty-source", "at-rule-no-unknown", "selector-type-no-unknown",
-     "declaration-empty-line-before", "rule-empty-line-before", "comment-empty-line-before", "value-keyword-case")
+    (
+        "block-no-empty",
+        "color-no-invalid-hex",
+        "declaration-block-no-duplicate-properties",
+        "length-zero-no-unit",
+        "shorthand-property-no-redundant-values",
+        "selector-class-pattern",
+        "property-no-unknown",
+        "unit-no-unknown",
+        "no-descending-specificity",
+        "no-duplicate-selectors",
+        "color-hex-length",
+        "alpha-value-notation",
+        "font-family-no-missing-generic-family-keyword",
+        "no-empty-source",
+        "at-rule-no-unknown",
+        "selector-type-no-unknown",
+        "declaration-empty-line-before",
+        "rule-empty-line-before",
+        "comment-empty-line-before",
+        "value-keyword-case",
+    )
 )
 
 
@@ -94,7 +122,10 @@ def _warnings_above(sighting: Sighting) -> list[Finding]:
 
 def _documents(sighting: Sighting) -> Iterator[dict[str, Any]]:
     raw = sighting.window.whole(sighting.line.number)
-    start = min((at for at in (raw.find(b'[{"filePath"'), raw.find(b'{"results":[{"filePath"')) if at >= 0), default=-1)
+    start = min(
+        (at for at in (raw.find(b'[{"filePath"'), raw.find(b'{"results":[{"filePath"')) if at >= 0),
+        default=-1,
+    )
     if start < 0:
         return
     try:
@@ -136,7 +167,13 @@ def _xml(sighting: Sighting) -> Finding | None:
     for error in re.finditer(r"<(?:error|issue) ([^>]{1,1000})>", text):
         values = dict(re.findall(r"([\w-]+)=\"([^\"]*)\"", error[1]))
         message = values.get("message") or values.get("reason") or ""
-        for entity, plain in (("&apos;", "'"), ("&quot;", '"'), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+        for entity, plain in (
+            ("&apos;", "'"),
+            ("&quot;", '"'),
+            ("&lt;", "<"),
+            ("&gt;", ">"),
+            ("&amp;", "&"),
+        ):
             message = message.replace(entity, plain)
         line_number = values.get("line", "")
         made.append(
@@ -165,9 +202,12 @@ def _tap(sighting: Sighting) -> Finding | None:
         if name == "ruleId":
             made.append(
                 sighting.finding(
-                    file=relative(file), message=current.get("message", ""), code=value,
+                    file=relative(file),
+                    message=current.get("message", ""),
+                    code=value,
                     line=int(current["line"]) if current.get("line", "").isdigit() else None,
-                    warning=current.get("severity") == "warning", last=line.number,
+                    warning=current.get("severity") == "warning",
+                    last=line.number,
                 )
             )
     return made or None  # type: ignore[return-value]
@@ -183,7 +223,9 @@ def _block(sighting: Sighting) -> Finding:
             made.last = line.number + 8
             made.warning = text.startswith(("!", "i ", "ℹ"))
             break
-    if made.code is None and (found := re.search(r"\b(format|organizeImports|parse|assist/\S+)\b", sighting.line.text)):
+    if made.code is None and (
+        found := re.search(r"\b(format|organizeImports|parse|assist/\S+)\b", sighting.line.text)
+    ):
         made.code = found[1]
     return made
 
@@ -209,40 +251,160 @@ def _unformatted(sighting: Sighting) -> list[Finding]:
             if line.text.startswith("["):
                 continue
             break
-        made.append(sighting.finding(file=relative(found["file"]), at=line.number, first=line.number, message="is not formatted (prettier --check)"))
+        made.append(
+            sighting.finding(
+                file=relative(found["file"]),
+                at=line.number,
+                first=line.number,
+                message="is not formatted (prettier --check)",
+            )
+        )
     return made[::-1] or [sighting.finding()]
 
 
 RULES: tuple[Rule, ...] = (
-    rule("eslint", LINT, (LOCATION,), rf"^\s*{FILE}: ?line (?P<line>\d+), col(?:umn)? (?P<column>\d+), (?P<severity>Error|error) - (?P<message>.+?)(?: ?\((?P<code>[\w@/.-]+)\))?\.?$"),
-    rule("eslint", LINT, "rror - ", rf"^\s*{FILE}: ?line (?P<line>\d+), col(?:umn)? (?P<column>\d+), (?P<severity>Error|error) - (?P<message>.+?)(?: ?\((?P<code>[\w@/.-]+)\))?\.?$"),
+    rule(
+        "eslint",
+        LINT,
+        (LOCATION,),
+        rf"^\s*{FILE}: ?line (?P<line>\d+), col(?:umn)? (?P<column>\d+), (?P<severity>Error|error) - (?P<message>.+?)(?: ?\((?P<code>[\w@/.-]+)\))?\.?$",
+    ),
+    rule(
+        "eslint",
+        LINT,
+        "rror - ",
+        rf"^\s*{FILE}: ?line (?P<line>\d+), col(?:umn)? (?P<column>\d+), (?P<severity>Error|error) - (?P<message>.+?)(?: ?\((?P<code>[\w@/.-]+)\))?\.?$",
+    ),
     rule("eslint", LINT, "rror/", rf"^\s*{AT}: (?P<message>.+?) \[Error/(?P<code>[\w@/.-]+)\]$"),
     rule("eslint", LINT, "[Error]", rf"^\s*{AT}: (?P<message>.+?) \[Error\]$"),
-    rule("eslint", LINT, ("rror ",), rf"^\s*{FILE}\((?P<line>\d+),(?P<column>\d+)\): error (?P<code>[a-z@][\w@/-]*) : (?P<message>.+)$"),
-    rule("eslint", LINT, "rror: ", rf"^\s*error: (?P<message>.+?)(?: \((?P<code>[\w@/-]+)\))? at {AT}:?$"),
-    rule("eslint", LINT, ("rror  ", "rror:  ", "rror: ", "rror ", "✖", "✘", "×", "\u2716"), r"^\s*\d+:\d+\s+(?:error|Error|✖|✘|×|\u2716)(?::|\s)", _row, within=True),
-    rule("eslint", LINT, ("roblems", "roblem "), r"^\s*(?:✖|\u2716|×) \d+ problems? \(0 errors, [1-9]", _warnings_above),
-    rule("eslint", LINT, "roblem", r"^\s*\d+ problems?$|^\s*[✖×]? ?\d+ problems? \(", _warnings_above, Weight.HINT, within=True),
-    rule("eslint", LINT, "annot", r"^ESLint found too many warnings \(maximum: \d+\)", _warnings_above),
-    rule("eslint", LINT, ('rror',), r"[\[{]\"(?:filePath|results)\":", _json),
+    rule(
+        "eslint",
+        LINT,
+        ("rror ",),
+        rf"^\s*{FILE}\((?P<line>\d+),(?P<column>\d+)\): error (?P<code>[a-z@][\w@/-]*) : (?P<message>.+)$",
+    ),
+    rule(
+        "eslint",
+        LINT,
+        "rror: ",
+        rf"^\s*error: (?P<message>.+?)(?: \((?P<code>[\w@/-]+)\))? at {AT}:?$",
+    ),
+    rule(
+        "eslint",
+        LINT,
+        ("rror  ", "rror:  ", "rror: ", "rror ", "✖", "✘", "×", "\u2716"),
+        r"^\s*\d+:\d+\s+(?:error|Error|✖|✘|×|\u2716)(?::|\s)",
+        _row,
+        within=True,
+    ),
+    rule(
+        "eslint",
+        LINT,
+        ("roblems", "roblem "),
+        r"^\s*(?:✖|\u2716|×) \d+ problems? \(0 errors, [1-9]",
+        _warnings_above,
+    ),
+    rule(
+        "eslint",
+        LINT,
+        "roblem",
+        r"^\s*\d+ problems?$|^\s*[✖×]? ?\d+ problems? \(",
+        _warnings_above,
+        Weight.HINT,
+        within=True,
+    ),
+    rule(
+        "eslint",
+        LINT,
+        "annot",
+        r"^ESLint found too many warnings \(maximum: \d+\)",
+        _warnings_above,
+    ),
+    rule("eslint", LINT, ("rror",), r"[\[{]\"(?:filePath|results)\":", _json),
     rule("eslint", LINT, "rrorCount", r"\"filePath\":", _json),
     rule("checkstyle", LINT, ("<error ",), r"<error (?=[^>]*line=)", _xml),  # type: ignore[arg-type]
     rule("eslint", LINT, "not ok", rf"^not ok \d+ - (?P<file>\S*[/\\.]\S+\.\w+)$", _tap),
-    rule("eslint", LINT, "rror", r"<failure message=\"(?P<message>[^\"]*)\"><!\[CDATA\[line (?P<line>\d+), col (?P<column>\d+), Error - .*?(?:\((?P<code>[\w@/.-]+)\))?\]\]>", lambda s: _junit(s)),
-    rule("eslint", LINT, (LOCATION,), r"^\s+Line (?P<line>\d+):(?P<column>\d+):\s+(?P<message>.+?)(?:\s{2,}(?P<code>[\w@/.-]+))?$", lambda s: _under_header(s)),
-    rule("eslint", CONFIG, "ould not", r"(?:ESLint )?(?:couldn't find|could not find) (?:an? |the )?(?P<message>(?:eslint|ESLint|config|plugin).*)"),
+    rule(
+        "eslint",
+        LINT,
+        "rror",
+        r"<failure message=\"(?P<message>[^\"]*)\"><!\[CDATA\[line (?P<line>\d+), col (?P<column>\d+), Error - .*?(?:\((?P<code>[\w@/.-]+)\))?\]\]>",
+        lambda s: _junit(s),
+    ),
+    rule(
+        "eslint",
+        LINT,
+        (LOCATION,),
+        r"^\s+Line (?P<line>\d+):(?P<column>\d+):\s+(?P<message>.+?)(?:\s{2,}(?P<code>[\w@/.-]+))?$",
+        lambda s: _under_header(s),
+    ),
+    rule(
+        "eslint",
+        CONFIG,
+        "ould not",
+        r"(?:ESLint )?(?:couldn't find|could not find) (?:an? |the )?(?P<message>(?:eslint|ESLint|config|plugin).*)",
+    ),
     rule("eslint", CONFIG, "annot", r"(?P<message>ESLint couldn't find .*)"),
-    rule("eslint", CONFIG, "rror: ", r"Error: (?P<message>(?:Failed to load (?:plugin|config|parser) .+|ESLint configuration (?:in .{1,200} )?is invalid.*|Could not find \"[\w-]+\" in plugin .+|Key \"(?:rules|languageOptions|plugins)\".*))"),
-    rule("biome", LINT, (LOCATION,), rf"^{AT} (?P<code>(?:lint|assist|suppressions|plugin)/?\S*)(?:\s|$)", _block),
+    rule(
+        "eslint",
+        CONFIG,
+        "rror: ",
+        r"Error: (?P<message>(?:Failed to load (?:plugin|config|parser) .+|ESLint configuration (?:in .{1,200} )?is invalid.*|Could not find \"[\w-]+\" in plugin .+|Key \"(?:rules|languageOptions|plugins)\".*))",
+    ),
+    rule(
+        "biome",
+        LINT,
+        (LOCATION,),
+        rf"^{AT} (?P<code>(?:lint|assist|suppressions|plugin)/?\S*)(?:\s|$)",
+        _block,
+    ),
     rule("biome", SYNTAX, (LOCATION,), rf"^{AT} (?P<code>parse|syntax)\b", _block),
-    rule("biome", LINT, (" would ", "would have"), r"(?:×|✖) (?P<message>(?:Formatter would have printed|The imports and exports are not sorted|Import statements could be|File content differs).*)", lambda s: _biome_file(s)),
-    rule("biome", LINT, "rror", r"(?:×|✖) (?P<message>(?:The imports and exports are not sorted|Import statements could).*)", lambda s: _biome_file(s)),
+    rule(
+        "biome",
+        LINT,
+        (" would ", "would have"),
+        r"(?:×|✖) (?P<message>(?:Formatter would have printed|The imports and exports are not sorted|Import statements could be|File content differs).*)",
+        lambda s: _biome_file(s),
+    ),
+    rule(
+        "biome",
+        LINT,
+        "rror",
+        r"(?:×|✖) (?P<message>(?:The imports and exports are not sorted|Import statements could).*)",
+        lambda s: _biome_file(s),
+    ),
     rule("oxlint", LINT, ("×",), r"^\s*× (?P<code>[\w@/-]+\([\w@/-]+\)): (?P<message>.+)", _boxed),
-    rule("prettier", LINT, ("annot", " issues", "would"), r"^\[?(?:warn|error)?\]? ?(?P<message>Code style issues (?:found|were).*)", _unformatted),
-    rule("prettier", SYNTAX, "rror", r"^\[error\] (?P<file>\S.*?\.\w+): (?:SyntaxError|CssSyntaxError|Error): (?P<message>.+?)(?: \((?P<line>\d+):(?P<column>\d+)\))?$"),
-    rule("standard", LINT, (LOCATION,), r"^\s{2}(?P<file>/?[^\s:]+\.(?:[cm]?[jt]sx?|vue)):(?P<line>\d+):(?P<column>\d+): (?P<message>.+?)(?: \((?P<code>[\w@/.-]+)\))?$"),
-    rule("tslint", LINT, "ERROR: ", rf"^ERROR: (?:\((?P<code>[\w-]+)\) )?{FILE}[:\[](?P<line>\d+)[:,] ?(?P<column>\d+)\]?(?: -|:) (?P<message>.+)"),
-    rule("jshint", LINT, "rror", rf"^{FILE}: line (?P<line>\d+), col (?P<column>\d+), (?P<message>.+?)(?: \((?P<code>[EW]\d+)\))?$"),
+    rule(
+        "prettier",
+        LINT,
+        ("annot", " issues", "would"),
+        r"^\[?(?:warn|error)?\]? ?(?P<message>Code style issues (?:found|were).*)",
+        _unformatted,
+    ),
+    rule(
+        "prettier",
+        SYNTAX,
+        "rror",
+        r"^\[error\] (?P<file>\S.*?\.\w+): (?:SyntaxError|CssSyntaxError|Error): (?P<message>.+?)(?: \((?P<line>\d+):(?P<column>\d+)\))?$",
+    ),
+    rule(
+        "standard",
+        LINT,
+        (LOCATION,),
+        r"^\s{2}(?P<file>/?[^\s:]+\.(?:[cm]?[jt]sx?|vue)):(?P<line>\d+):(?P<column>\d+): (?P<message>.+?)(?: \((?P<code>[\w@/.-]+)\))?$",
+    ),
+    rule(
+        "tslint",
+        LINT,
+        "ERROR: ",
+        rf"^ERROR: (?:\((?P<code>[\w-]+)\) )?{FILE}[:\[](?P<line>\d+)[:,] ?(?P<column>\d+)\]?(?: -|:) (?P<message>.+)",
+    ),
+    rule(
+        "jshint",
+        LINT,
+        "rror",
+        rf"^{FILE}: line (?P<line>\d+), col (?P<column>\d+), (?P<message>.+?)(?: \((?P<code>[EW]\d+)\))?$",
+    ),
     rule("commitlint", LINT, "✖", r"^✖\s+(?P<message>[a-z].+?) \[(?P<code>[\w-]+)\]$"),
     rule("cspell", LINT, "Unknown", rf"^{AT} - (?P<message>Unknown word .+)"),
 )
@@ -251,7 +413,10 @@ RULES: tuple[Rule, ...] = (
 def _junit(sighting: Sighting) -> Finding:
     made = sighting.finding()
     for line in (sighting.line, *sighting.before(5)):
-        if found := re.search(r"<test(?:suite|case)[^>]* (?:package|classname|name)=\"(?:org\.eslint)?[^\"]*\"[^>]*?name=\"(?P<file>[^\"]+\.\w+)\"", line.text):
+        if found := re.search(
+            r"<test(?:suite|case)[^>]* (?:package|classname|name)=\"(?:org\.eslint)?[^\"]*\"[^>]*?name=\"(?P<file>[^\"]+\.\w+)\"",
+            line.text,
+        ):
             made.file = relative(found["file"])
             break
         if found := re.search(r"classname=\"(?P<file>[^\"]+)\"", line.text):
@@ -272,8 +437,13 @@ def _under_header(sighting: Sighting) -> Finding | None:
 
 def _biome_file(sighting: Sighting) -> Finding | None:
     for line in sighting.before(4):
-        if found := re.match(rf"{FILE}(?::(?P<line>\d+):\d+)? (?P<code>format|organizeImports|assist/\S+|check|lint\S*)\b", line.text):
-            made = sighting.finding(file=relative(found["file"]), code=found["code"], first=line.number)
+        if found := re.match(
+            rf"{FILE}(?::(?P<line>\d+):\d+)? (?P<code>format|organizeImports|assist/\S+|check|lint\S*)\b",
+            line.text,
+        ):
+            made = sighting.finding(
+                file=relative(found["file"]), code=found["code"], first=line.number
+            )
             made.last = sighting.line.number + 8
             return made
     return None

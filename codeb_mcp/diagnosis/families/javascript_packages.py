@@ -5,7 +5,11 @@ import re
 from codeb_mcp.diagnosis.rules import Finding, Rule, Sighting, Weight, rule
 from codeb_mcp.domain.incident import IncidentType
 
-DEPENDENCY, INFRA, CONFIG = IncidentType.DEPENDENCY_ERROR, IncidentType.INFRASTRUCTURE, IncidentType.CONFIG_ERROR
+DEPENDENCY, INFRA, CONFIG = (
+    IncidentType.DEPENDENCY_ERROR,
+    IncidentType.INFRASTRUCTURE,
+    IncidentType.CONFIG_ERROR,
+)
 SYNTAX, UNKNOWN = IncidentType.SYNTAX_ERROR, IncidentType.UNKNOWN
 
 NETWORK = re.compile(
@@ -28,8 +32,27 @@ def _npm(sighting: Sighting) -> Finding | None:
         found = _NPM.match(line.text)
         if not found:
             break
-        text = re.sub(rf"^(?:{re.escape(code)}|{code.lstrip('E')}|notsup|nerf|notarget)\b ?", "", found["text"]).strip()
-        if text.startswith(("A complete log", "errno", "syscall", "path ", "dest ", "command ", "network This", "network If", "node -v", "npm -v", "System", "signal")):
+        text = re.sub(
+            rf"^(?:{re.escape(code)}|{code.lstrip('E')}|notsup|nerf|notarget)\b ?",
+            "",
+            found["text"],
+        ).strip()
+        if text.startswith(
+            (
+                "A complete log",
+                "errno",
+                "syscall",
+                "path ",
+                "dest ",
+                "command ",
+                "network This",
+                "network If",
+                "node -v",
+                "npm -v",
+                "System",
+                "signal",
+            )
+        ):
             continue
         if text:
             said.append(text)
@@ -41,7 +64,15 @@ def _npm(sighting: Sighting) -> Finding | None:
         made.type = INFRA
     elif code in {"EJSONPARSE", "JSON.parse"}:
         made.type, made.file = CONFIG, "package.json"
-    elif code in {"ENEEDAUTH", "E401", "E403", "EOTP", "ENOWORKSPACES", "EUSAGE", "EINVALIDTAGNAME"}:
+    elif code in {
+        "ENEEDAUTH",
+        "E401",
+        "E403",
+        "EOTP",
+        "ENOWORKSPACES",
+        "EUSAGE",
+        "EINVALIDTAGNAME",
+    }:
         made.type = DEPENDENCY if code == "EUSAGE" or code == "E403" else CONFIG
     elif code == "ENOENT" and "package.json" in made.message:
         made.type, made.file = CONFIG, None
@@ -54,7 +85,9 @@ def _lifecycle(sighting: Sighting) -> Finding:
     text = "\n".join(block)
     made = sighting.finding(weight=Weight.CONSEQUENCE, code=sighting.group("code"))
     made.type = UNKNOWN
-    installs = re.search(r"(?:path|in) .*node_modules|gyp ERR!|node-pre-gyp|node-gyp|(?:post|pre)?install:", text)
+    installs = re.search(
+        r"(?:path|in) .*node_modules|gyp ERR!|node-pre-gyp|node-gyp|(?:post|pre)?install:", text
+    )
     if installs and not re.search(r"^Lifecycle script `(?:test|build|lint)", text, re.M):
         made.type, made.weight = DEPENDENCY, Weight.SUMMARY
         said = [line.strip() for line in block if re.search(r"(?:rror|ERR!|not found|annot)", line)]
@@ -75,9 +108,14 @@ def _pnpm(sighting: Sighting) -> Finding:
     if len(made.message) < len(code) + 30 and said:
         made.message = f"{made.message} {said[0]}"
     made.last = made.at + 4
-    if re.search(r"FETCH_5|FETCH_429|META_FETCH_FAIL|TARBALL_INTEGRITY", code) or NETWORK.search(made.message):
+    if re.search(r"FETCH_5|FETCH_429|META_FETCH_FAIL|TARBALL_INTEGRITY", code) or NETWORK.search(
+        made.message
+    ):
         made.type = INFRA
-    elif re.search(r"NO_SCRIPT|UNSUPPORTED_ENGINE|NO_IMPORTER_MANIFEST|INVALID_|BAD_PM_VERSION|JSON_PARSE|FETCH_401|FETCH_403|BAD_PACKAGE_JSON|CONFIG", code):
+    elif re.search(
+        r"NO_SCRIPT|UNSUPPORTED_ENGINE|NO_IMPORTER_MANIFEST|INVALID_|BAD_PM_VERSION|JSON_PARSE|FETCH_401|FETCH_403|BAD_PACKAGE_JSON|CONFIG",
+        code,
+    ):
         made.type = CONFIG
     elif re.search(r"RECURSIVE_(?:RUN|EXEC)|LIFECYCLE|EXEC_", code):
         made.weight, made.type = Weight.CONSEQUENCE, UNKNOWN
@@ -92,25 +130,111 @@ def _yarn(sighting: Sighting) -> Finding:
 
 
 RULES: tuple[Rule, ...] = (
-    rule("npm", CONFIG, ("ERR! Missing script", "rror Missing script", "ERR! missing script"), r"npm (?:ERR!|error) (?P<message>[Mm]issing script: .+)", _missing_script),
-    rule("npm", DEPENDENCY, ("ERR! code", "rror code"), r"npm (?:ERR!|error) code (?P<code>\S+)", _npm),
-    rule("npm", DEPENDENCY, "annot", r"npm (?:ERR!|error) (?P<message>(?:cannot|Cannot) (?:read properties|find|perform) .+)"),
-    rule("npm", UNKNOWN, ("ERR!", "rror"), r"npm (?:ERR!|error) (?P<message>(?:Test failed|Lifecycle script `.+` failed|.*Exit status \d+|weird error).*)", weight=Weight.CONSEQUENCE),
-    rule("npm", DEPENDENCY, ("ERR! cipm", "ERR! Invalid", "rror Invalid: lock"), r"npm (?:ERR!|error) (?P<message>(?:cipm can only|Invalid: lock file|Invalid Version|Invalid tag name).+)"),
+    rule(
+        "npm",
+        CONFIG,
+        ("ERR! Missing script", "rror Missing script", "ERR! missing script"),
+        r"npm (?:ERR!|error) (?P<message>[Mm]issing script: .+)",
+        _missing_script,
+    ),
+    rule(
+        "npm",
+        DEPENDENCY,
+        ("ERR! code", "rror code"),
+        r"npm (?:ERR!|error) code (?P<code>\S+)",
+        _npm,
+    ),
+    rule(
+        "npm",
+        DEPENDENCY,
+        "annot",
+        r"npm (?:ERR!|error) (?P<message>(?:cannot|Cannot) (?:read properties|find|perform) .+)",
+    ),
+    rule(
+        "npm",
+        UNKNOWN,
+        ("ERR!", "rror"),
+        r"npm (?:ERR!|error) (?P<message>(?:Test failed|Lifecycle script `.+` failed|.*Exit status \d+|weird error).*)",
+        weight=Weight.CONSEQUENCE,
+    ),
+    rule(
+        "npm",
+        DEPENDENCY,
+        ("ERR! cipm", "ERR! Invalid", "rror Invalid: lock"),
+        r"npm (?:ERR!|error) (?P<message>(?:cipm can only|Invalid: lock file|Invalid Version|Invalid tag name).+)",
+    ),
     rule("pnpm", DEPENDENCY, "ERR_PNPM", r"(?P<code>ERR_PNPM_\w+)\W+(?P<message>.*)", _pnpm),
-    rule("pnpm", UNKNOWN, ("failed", "exit"), r"^\s*ELIFECYCLE\s+(?P<message>(?:Command|Test) failed.*)", weight=Weight.CONSEQUENCE),
-    rule("yarn", UNKNOWN, "rror Command failed", r"^error (?P<message>Command failed.*)", weight=Weight.CONSEQUENCE),
+    rule(
+        "pnpm",
+        UNKNOWN,
+        ("failed", "exit"),
+        r"^\s*ELIFECYCLE\s+(?P<message>(?:Command|Test) failed.*)",
+        weight=Weight.CONSEQUENCE,
+    ),
+    rule(
+        "yarn",
+        UNKNOWN,
+        "rror Command failed",
+        r"^error (?P<message>Command failed.*)",
+        weight=Weight.CONSEQUENCE,
+    ),
     rule("yarn", CONFIG, "rror Command", r"^error (?P<message>Command \"[^\"]+\" not found\.?)"),
-    rule("yarn", CONFIG, ("rror Couldn't find a package", "rror Couldn't find the"), r"^error (?P<message>Couldn't find a package\.json .+)"),
-    rule("yarn", INFRA, "rror An unexpected", r"^error (?P<message>An unexpected error occurred: \".*(?:ESOCKETTIMEDOUT|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|50\d|429|ENOSPC).*)"),
-    rule("yarn", DEPENDENCY, "rror ", r"^error (?P<message>(?:\S+@\S+: The (?:engine|platform) .+|Couldn't find (?:any versions|package) .+|Found incompatible module.*|Your lockfile needs to be updated.*|An unexpected error occurred: .+|Integrity check failed.*|\S+: Command failed.*|Incorrect integrity .*))", _yarn),
-    rule("yarn", DEPENDENCY, ("would", "annot", "rror", "ERR", "failed", "ould not", "not found"), r"(?:➤|->) (?P<code>YN\d{4}): (?:[│┌└] )*(?P<message>(?=.*(?:would have been|annot|rror|isn't|not found|fail|forbidden|ouldn't|ould not|doesn't)).+)$", lambda s: _berry(s)),
+    rule(
+        "yarn",
+        CONFIG,
+        ("rror Couldn't find a package", "rror Couldn't find the"),
+        r"^error (?P<message>Couldn't find a package\.json .+)",
+    ),
+    rule(
+        "yarn",
+        INFRA,
+        "rror An unexpected",
+        r"^error (?P<message>An unexpected error occurred: \".*(?:ESOCKETTIMEDOUT|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|50\d|429|ENOSPC).*)",
+    ),
+    rule(
+        "yarn",
+        DEPENDENCY,
+        "rror ",
+        r"^error (?P<message>(?:\S+@\S+: The (?:engine|platform) .+|Couldn't find (?:any versions|package) .+|Found incompatible module.*|Your lockfile needs to be updated.*|An unexpected error occurred: .+|Integrity check failed.*|\S+: Command failed.*|Incorrect integrity .*))",
+        _yarn,
+    ),
+    rule(
+        "yarn",
+        DEPENDENCY,
+        ("would", "annot", "rror", "ERR", "failed", "ould not", "not found"),
+        r"(?:➤|->) (?P<code>YN\d{4}): (?:[│┌└] )*(?P<message>(?=.*(?:would have been|annot|rror|isn't|not found|fail|forbidden|ouldn't|ould not|doesn't)).+)$",
+        lambda s: _berry(s),
+    ),
     rule("yarn", CONFIG, "rror:", r"^Usage Error: (?P<message>.+)"),
-    rule("bun", DEPENDENCY, "rror: ", r"^error: (?P<message>(?:No version matching|lockfile had changes|GET https?://\S+ - \d+|Package \".+\" (?:not found|failed)|\S+@\S+ failed to resolve|\S+ failed to resolve).*)", _yarn),
-    rule("node-gyp", DEPENDENCY, "ERR!", r"gyp ERR! (?P<message>(?:stack Error|find Python|not ok|build error|configure error).*)", weight=Weight.SUMMARY),
+    rule(
+        "bun",
+        DEPENDENCY,
+        "rror: ",
+        r"^error: (?P<message>(?:No version matching|lockfile had changes|GET https?://\S+ - \d+|Package \".+\" (?:not found|failed)|\S+@\S+ failed to resolve|\S+ failed to resolve).*)",
+        _yarn,
+    ),
+    rule(
+        "node-gyp",
+        DEPENDENCY,
+        "ERR!",
+        r"gyp ERR! (?P<message>(?:stack Error|find Python|not ok|build error|configure error).*)",
+        weight=Weight.SUMMARY,
+    ),
     rule("lerna", UNKNOWN, "ERR!", r"^lerna ERR! (?P<message>.+)", weight=Weight.CONSEQUENCE),
-    rule("turbo", UNKNOWN, ("exit", "ERROR"), r"^\s*(?:ERROR:?\s+|\S+#\S+: )(?P<message>(?:command \(|command finished with error|run failed).*)", weight=Weight.CONSEQUENCE),
-    rule("nx", UNKNOWN, ("failed", "Failed"), r"^\s*(?:NX|>)\s+(?P<message>(?:Running target .+ failed|Ran target.*failed).*)", weight=Weight.CONSEQUENCE),
+    rule(
+        "turbo",
+        UNKNOWN,
+        ("exit", "ERROR"),
+        r"^\s*(?:ERROR:?\s+|\S+#\S+: )(?P<message>(?:command \(|command finished with error|run failed).*)",
+        weight=Weight.CONSEQUENCE,
+    ),
+    rule(
+        "nx",
+        UNKNOWN,
+        ("failed", "Failed"),
+        r"^\s*(?:NX|>)\s+(?P<message>(?:Running target .+ failed|Ran target.*failed).*)",
+        weight=Weight.CONSEQUENCE,
+    ),
 )
 
 

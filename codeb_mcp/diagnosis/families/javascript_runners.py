@@ -19,9 +19,13 @@ from codeb_mcp.domain.incident import IncidentType
 
 TEST, IMPORT = IncidentType.TEST_FAILURE, IncidentType.IMPORT_ERROR
 
-_MOCHA_STOP = re.compile(r"npm ERR!|npm error|-{10,}\||\S*\s*ELIFECYCLE|error Command failed|\s*\(Results\)|\s*[┌╔]|=+ Coverage|\s*\d+ (?:passing|pending)")
+_MOCHA_STOP = re.compile(
+    r"npm ERR!|npm error|-{10,}\||\S*\s*ELIFECYCLE|error Command failed|\s*\(Results\)|\s*[┌╔]|=+ Coverage|\s*\d+ (?:passing|pending)"
+)
 _MOCHA_BEGIN = re.compile(r"\s{1,3}\d+\) (?P<title>\S.*)")
-_ERROR = re.compile(r"\s+(?:Uncaught |\[)?(?:[\w.]*(?:Error|Exception|Warning)\b|Timeout of|error:|expected |\+ expected|Timed out)")
+_ERROR = re.compile(
+    r"\s+(?:Uncaught |\[)?(?:[\w.]*(?:Error|Exception|Warning)\b|Timeout of|error:|expected |\+ expected|Timed out)"
+)
 
 
 def _mocha(sighting: Sighting) -> list[Finding]:
@@ -42,9 +46,14 @@ def _mocha_failure(sighting: Sighting, block: list[Line]) -> list[Finding]:
     body = [line for line in block if line.text.strip()]
     if not body or not (begin := _MOCHA_BEGIN.match(body[0].text)):
         return []
-    said = next((at for at, line in enumerate(body) if at and _ERROR.match(line.text)), min(len(body) - 1, 1))
+    said = next(
+        (at for at, line in enumerate(body) if at and _ERROR.match(line.text)),
+        min(len(body) - 1, 1),
+    )
     titles = " ".join([begin["title"], *(line.text.strip() for line in body[1:said])]).rstrip(":")
-    made = sighting.finding(at=body[0].number, first=body[0].number, last=body[min(len(body) - 1, 24)].number)
+    made = sighting.finding(
+        at=body[0].number, first=body[0].number, last=body[min(len(body) - 1, 24)].number
+    )
     made.message = f"{titles}: {message_of(body[said:], '')}"
     text = " ".join(line.text for line in body[:10])
     if path := re.search(rf"\((?P<file>/\S*{SCRIPT})\)", text):
@@ -55,7 +64,9 @@ def _mocha_failure(sighting: Sighting, block: list[Line]) -> list[Finding]:
     return [made]
 
 
-_PLAYWRIGHT_END = re.compile(r"\s{1,4}\d+\) |\s{1,4}\d+ (?:failed|flaky|passed|skipped|interrupted|did not run)")
+_PLAYWRIGHT_END = re.compile(
+    r"\s{1,4}\d+\) |\s{1,4}\d+ (?:failed|flaky|passed|skipped|interrupted|did not run)"
+)
 
 
 def _playwright(sighting: Sighting) -> Finding | None:
@@ -63,11 +74,22 @@ def _playwright(sighting: Sighting) -> Finding | None:
     body = [line for line in lines if line.text.strip()]
     if not body:
         return None
-    first = next((line for line in body if re.match(r"\s+(?:\w*Error\b|Test timeout|Error:|expect\()", line.text)), body[0])
+    first = next(
+        (
+            line
+            for line in body
+            if re.match(r"\s+(?:\w*Error\b|Test timeout|Error:|expect\()", line.text)
+        ),
+        body[0],
+    )
     name = re.sub(r"\s*[─-]{3,}.*", "", sighting.group("message") or "")
     suite = relative(sighting.group("file") or "")
     at = [line for line in body if line.number >= first.number]
-    made = sighting.finding(file=suite, message=f"{name}: {message_of(at, '')}", last=body[min(len(body) - 1, 25)].number)
+    made = sighting.finding(
+        file=suite,
+        message=f"{name}: {message_of(at, '')}",
+        last=body[min(len(body) - 1, 25)].number,
+    )
     made.related.add(suite)
     own = first_own(each for each in map(javascript, body) if each)
     if own and not own.foreign:
@@ -84,7 +106,9 @@ def _node_test(sighting: Sighting) -> Finding | None:
         return None
     if not any("Error" in line.text or "ERR_" in line.text for line in body[:3]):
         return None
-    made = sighting.finding(message=f"{sighting.group('message')}: {message_of(body, '')}", last=body[-1].number)
+    made = sighting.finding(
+        message=f"{sighting.group('message')}: {message_of(body, '')}", last=body[-1].number
+    )
     for line in sighting.before(1):
         if found := re.match(rf"test at (?:file://)?{AT}", line.text):
             made.file, made.line = relative(found["file"]), int(found["line"][:8])
@@ -92,8 +116,12 @@ def _node_test(sighting: Sighting) -> Finding | None:
     return located(made, body) if any(map(javascript, body)) or made.file else None
 
 
-_TAP_PLACE = re.compile(r"(?:location|at): ['\"]?(?:.*\()?(?:file://)?(?P<file>[^\s'\"():]+):(?P<line>\d+):(?P<column>\d+)")
-_TAP_FRAME = re.compile(r"^\s*(?:at )?(?:[\w.<>\[\] ]+ \()?(?:file://)?(?P<file>[^\s:()]+\.[cm]?[jt]sx?):(?P<line>\d+):(?P<column>\d+)\)?$")
+_TAP_PLACE = re.compile(
+    r"(?:location|at): ['\"]?(?:.*\()?(?:file://)?(?P<file>[^\s'\"():]+):(?P<line>\d+):(?P<column>\d+)"
+)
+_TAP_FRAME = re.compile(
+    r"^\s*(?:at )?(?:[\w.<>\[\] ]+ \()?(?:file://)?(?P<file>[^\s:()]+\.[cm]?[jt]sx?):(?P<line>\d+):(?P<column>\d+)\)?$"
+)
 
 
 def _tap(sighting: Sighting) -> Finding | None:
@@ -136,19 +164,34 @@ def _ava(sighting: Sighting) -> Finding | None:
             continue
         for below in lines[index + 1 : index + 5]:
             if found := re.match(rf"\s+{AT}$", below.text):
-                said = [each.text.strip() for each in lines[index + 1 : index + 30] if _AVA_SAID.match(each.text)]
+                said = [
+                    each.text.strip()
+                    for each in lines[index + 1 : index + 30]
+                    if _AVA_SAID.match(each.text)
+                ]
                 return sighting.finding(
-                    file=relative(found["file"]), line=int(found["line"][:8]), last=below.number + 12,
-                    first=line.number, message=f"{title}: {' '.join(said[:2])}".rstrip(": "),
+                    file=relative(found["file"]),
+                    line=int(found["line"][:8]),
+                    last=below.number + 12,
+                    first=line.number,
+                    message=f"{title}: {' '.join(said[:2])}".rstrip(": "),
                 )
     return sighting.finding()
 
 
-_AVA_SAID = re.compile(r"\s{2}(?:(?:Difference|Values|Value|Test|Promise|Function|Rejected|Error|Uncaught)\b.*|\w*Error.*)$")
+_AVA_SAID = re.compile(
+    r"\s{2}(?:(?:Difference|Values|Value|Test|Promise|Function|Rejected|Error|Uncaught)\b.*|\w*Error.*)$"
+)
 
 RULES: tuple[Rule, ...] = (
     rule("mocha", TEST, "fail", r"^\s+\d+ failing$", _mocha),
-    rule("playwright", TEST, (LOCATION,), rf"^\s*\d+\) (?:\[[^\]]+\] › )?(?P<file>{SCRIPT}):(?P<line>\d+):(?P<column>\d+) › (?P<message>.+)$", _playwright),
+    rule(
+        "playwright",
+        TEST,
+        (LOCATION,),
+        rf"^\s*\d+\) (?:\[[^\]]+\] › )?(?P<file>{SCRIPT}):(?P<line>\d+):(?P<column>\d+) › (?P<message>.+)$",
+        _playwright,
+    ),
     rule("node:test", TEST, "✖", r"^\s*✖ (?P<message>.+?) \(\d[\d.]*ms\)(?: #.*)?$", _node_test),
     rule("tap", TEST, "not ok", r"^\s*not ok \d+ -? ?(?P<message>.+?)(?: # time=.*)?$", _tap),
     rule("ava", TEST, ("✖", "✘", "×"), r"^\s*[✖✘×] \[fail\]: (?P<message>.+)$", _ava),

@@ -11,10 +11,23 @@ UNKNOWN, IMPORT, SYNTAX = IncidentType.UNKNOWN, IncidentType.IMPORT_ERROR, Incid
 TYPE, CONFIG = IncidentType.TYPE_ERROR, IncidentType.CONFIG_ERROR
 
 _KINDS = (
-    (re.compile(r"Cannot find (?:module|package)|ERR_MODULE_NOT_FOUND|ERR_PACKAGE_PATH_NOT_EXPORTED|ERR_REQUIRE_ESM|does not provide an export|ERR_UNSUPPORTED_DIR_IMPORT"), IMPORT),
-    (re.compile(r"^(?:Uncaught )?SyntaxError|Unexpected token|Cannot use import statement"), SYNTAX),
+    (
+        re.compile(
+            r"Cannot find (?:module|package)|ERR_MODULE_NOT_FOUND|ERR_PACKAGE_PATH_NOT_EXPORTED|ERR_REQUIRE_ESM|does not provide an export|ERR_UNSUPPORTED_DIR_IMPORT"
+        ),
+        IMPORT,
+    ),
+    (
+        re.compile(r"^(?:Uncaught )?SyntaxError|Unexpected token|Cannot use import statement"),
+        SYNTAX,
+    ),
     (re.compile(r"^(?:Uncaught )?(?:TypeError|ReferenceError|RangeError)"), TYPE),
-    (re.compile(r"[Cc]onfig|environment variable|env\b|ERR_OSSL_EVP_UNSUPPORTED|Unknown option|ERR_UNKNOWN_FILE_EXTENSION"), CONFIG),
+    (
+        re.compile(
+            r"[Cc]onfig|environment variable|env\b|ERR_OSSL_EVP_UNSUPPORTED|Unknown option|ERR_UNKNOWN_FILE_EXTENSION"
+        ),
+        CONFIG,
+    ),
 )
 
 
@@ -30,7 +43,12 @@ def _uncaught(sighting: Sighting) -> Finding | None:
     own = first_own(frames)
     message = sighting.line.text.strip()
     made.type = next((kind for pattern, kind in _KINDS if pattern.search(message)), UNKNOWN)
-    if above and (made.type is SYNTAX or not own or own.foreign) and not foreign(above[1]["file"]) and "node:" not in above[0].text:
+    if (
+        above
+        and (made.type is SYNTAX or not own or own.foreign)
+        and not foreign(above[1]["file"])
+        and "node:" not in above[0].text
+    ):
         made.file, made.line = relative(above[1]["file"]), int(above[1]["line"][:8])
         made.first = above[0].number
     elif own and not own.foreign:
@@ -39,7 +57,12 @@ def _uncaught(sighting: Sighting) -> Finding | None:
     if imported and made.file is None:
         made.file = relative(imported["file"].strip("'\""))
     for line in sighting.after(12):
-        if (found := re.match(r"\s*- (?P<file>/\S+\.\w+)$", line.text)) and made.file is None and made.type is IMPORT and not foreign(found["file"]):
+        if (
+            (found := re.match(r"\s*- (?P<file>/\S+\.\w+)$", line.text))
+            and made.file is None
+            and made.type is IMPORT
+            and not foreign(found["file"])
+        ):
             made.file = relative(found["file"])
     if made.file is None and not frames:
         return None
@@ -61,6 +84,18 @@ def _code(sighting: Sighting) -> str | None:
 
 
 RULES: tuple[Rule, ...] = (
-    rule("node", CONFIG, "rror:0308010C", r"(?P<message>error:0308010C:digital envelope routines::unsupported)"),
-    rule("node", UNKNOWN, "rror", r"^\s{0,2}(?:Uncaught )?(?:\[?[A-Z]\w*Error(?: \[\w+\])?|Error(?: \[\w+\])?): (?P<message>.+)$", _uncaught, Weight.SUMMARY),
+    rule(
+        "node",
+        CONFIG,
+        "rror:0308010C",
+        r"(?P<message>error:0308010C:digital envelope routines::unsupported)",
+    ),
+    rule(
+        "node",
+        UNKNOWN,
+        "rror",
+        r"^\s{0,2}(?:Uncaught )?(?:\[?[A-Z]\w*Error(?: \[\w+\])?|Error(?: \[\w+\])?): (?P<message>.+)$",
+        _uncaught,
+        Weight.SUMMARY,
+    ),
 )

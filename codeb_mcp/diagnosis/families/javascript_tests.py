@@ -20,9 +20,13 @@ MISSING = re.compile(
     r"|Failed to resolve entry for package|Missing \".+\" specifier in|Unable to resolve (?:path to )?module"
 )
 _TSC = re.compile(rf"(?:^|\s){AT} - error (?P<code>TS\d+): (?P<message>.+)")
-_SYNTAX = re.compile(r"SyntaxError: |ParseError|Transform failed with|Parse failure|Jest encountered an unexpected token|Syntax Error")
+_SYNTAX = re.compile(
+    r"SyntaxError: |ParseError|Transform failed with|Parse failure|Jest encountered an unexpected token|Syntax Error"
+)
 _SYNTAX_PLACE = (
-    re.compile(rf"(?:SyntaxError: )?(?P<file>{SCRIPT}): (?P<message>.+?) \((?P<line>\d+):(?P<column>\d+)\)"),
+    re.compile(
+        rf"(?:SyntaxError: )?(?P<file>{SCRIPT}): (?P<message>.+?) \((?P<line>\d+):(?P<column>\d+)\)"
+    ),
     re.compile(rf"^\s*(?P<file>{SCRIPT}):(?P<line>\d+)(?::(?P<column>\d+))?:?(?: ERROR:.*)?$"),
     re.compile(rf"╭─\[(?P<file>{SCRIPT}):(?P<line>\d+):(?P<column>\d+)\]"),
     re.compile(rf"File: (?P<file>{SCRIPT}):(?P<line>\d+):(?P<column>\d+)"),
@@ -116,7 +120,14 @@ def _syntax_place(made: Finding, lines: Sequence[Line]) -> None:
         else:
             continue
         break
-    said = next((line.text.strip() for line in lines if "SyntaxError" in line.text or "ERROR:" in line.text), "")
+    said = next(
+        (
+            line.text.strip()
+            for line in lines
+            if "SyntaxError" in line.text or "ERROR:" in line.text
+        ),
+        "",
+    )
     made.message = said or made.message
 
 
@@ -139,12 +150,22 @@ def until(lines: Iterable[Line], end: re.Pattern[str]) -> list[Line]:
     return kept
 
 
-_JEST_END = re.compile(r"\s{0,4}●|\s*(?:FAIL|PASS|RUNS)\s|Test Suites:|Tests:|Summary of all failing tests|Jest: |-{20,}\|")
+_JEST_END = re.compile(
+    r"\s{0,4}●|\s*(?:FAIL|PASS|RUNS)\s|Test Suites:|Tests:|Summary of all failing tests|Jest: |-{20,}\|"
+)
 
 
 def _jest(sighting: Sighting) -> Finding | None:
     name = sighting.group("message") or ""
-    if name.startswith(("Console", "Cannot log after", "Deprecation Warning", "Validation Warning", "process.exit called")):
+    if name.startswith(
+        (
+            "Console",
+            "Cannot log after",
+            "Deprecation Warning",
+            "Validation Warning",
+            "process.exit called",
+        )
+    ):
         return None
     lines = until(sighting.after(120), _JEST_END)
     if not any(javascript(line) or marked_line(line) or line.text.strip() for line in lines[:60]):
@@ -157,7 +178,11 @@ def _jest(sighting: Sighting) -> Finding | None:
     located(made, body)
     if "Test suite failed to run" in name:
         made.file = made.file or None
-    return classify(made, body) if ("Test suite failed" in name or MISSING.search(body[0].text if body else "")) else made
+    return (
+        classify(made, body)
+        if ("Test suite failed" in name or MISSING.search(body[0].text if body else ""))
+        else made
+    )
 
 
 _VITEST_END = re.compile(r"\s*FAIL\s|⎯{10,}(?!\[)|\s*Test Files\s|\s*(?:Snapshots|Tests)\s+\d")
@@ -174,7 +199,9 @@ def _vitest(sighting: Sighting) -> Finding | None:
     title = sighting.group("title") or ""
     suite = relative(sighting.group("file") or "")
     message = body[0].text.strip()
-    made = sighting.finding(file=suite, message=f"{title}: {message}".lstrip(": "), last=body[-1].number)
+    made = sighting.finding(
+        file=suite, message=f"{title}: {message}".lstrip(": "), last=body[-1].number
+    )
     made.related.add(suite)
     if not sighting.match["title"]:
         located(made, body)
@@ -189,8 +216,30 @@ def _summary_file(sighting: Sighting) -> Finding:
 
 RULES: tuple[Rule, ...] = (
     rule("jest", TEST, "●", r"^\s{0,4}● (?P<message>\S.*)$", _jest),
-    rule("vitest", TEST, "FAIL", rf"^\s*(?:❯ )?FAIL\s+(?:\|?\S+\|? )?(?P<file>{SCRIPT})(?:\s*> (?P<title>.+)|\s*\[.*\]|\s*)$", _vitest),
-    rule("jest", TEST, "FAIL", rf"^\s*FAIL\s+(?:\S+ )?(?P<file>\S*?{SCRIPT})(?: \([\d.]+ m?s\))?(?: >.*)?$", _summary_file, Weight.SUMMARY, within=True),
-    rule("jest", TEST, "fail", r"^\s*›\s*(?P<message>\d+ snapshots? failed)", weight=Weight.SUMMARY),
-    rule("jest", CONFIG, "rror", r"(?P<message>(?:Validation Error|Preset .+ not found|Module .+ in the \w+ option was not found).*)", weight=Weight.HINT),
+    rule(
+        "vitest",
+        TEST,
+        "FAIL",
+        rf"^\s*(?:❯ )?FAIL\s+(?:\|?\S+\|? )?(?P<file>{SCRIPT})(?:\s*> (?P<title>.+)|\s*\[.*\]|\s*)$",
+        _vitest,
+    ),
+    rule(
+        "jest",
+        TEST,
+        "FAIL",
+        rf"^\s*FAIL\s+(?:\S+ )?(?P<file>\S*?{SCRIPT})(?: \([\d.]+ m?s\))?(?: >.*)?$",
+        _summary_file,
+        Weight.SUMMARY,
+        within=True,
+    ),
+    rule(
+        "jest", TEST, "fail", r"^\s*›\s*(?P<message>\d+ snapshots? failed)", weight=Weight.SUMMARY
+    ),
+    rule(
+        "jest",
+        CONFIG,
+        "rror",
+        r"(?P<message>(?:Validation Error|Preset .+ not found|Module .+ in the \w+ option was not found).*)",
+        weight=Weight.HINT,
+    ),
 )

@@ -9,18 +9,34 @@ from codeb_mcp.diagnosis.rules import FILE, Finding, Rule, Sighting, Weight, rul
 from codeb_mcp.domain.incident import IncidentType
 
 TYPE, IMPORT, SYNTAX = IncidentType.TYPE_ERROR, IncidentType.IMPORT_ERROR, IncidentType.SYNTAX_ERROR
-DEPENDENCY, TEST, LINT = IncidentType.DEPENDENCY_ERROR, IncidentType.TEST_FAILURE, IncidentType.LINT_ERROR
-CONFIG, UNKNOWN, INFRA = IncidentType.CONFIG_ERROR, IncidentType.UNKNOWN, IncidentType.INFRASTRUCTURE
+DEPENDENCY, TEST, LINT = (
+    IncidentType.DEPENDENCY_ERROR,
+    IncidentType.TEST_FAILURE,
+    IncidentType.LINT_ERROR,
+)
+CONFIG, UNKNOWN, INFRA = (
+    IncidentType.CONFIG_ERROR,
+    IncidentType.UNKNOWN,
+    IncidentType.INFRASTRUCTURE,
+)
 
-_FRAME = re.compile(r"^\s*(?:\[\w+\]\s+)?(?:at )?(?:[\w.-]+//?|app//)?(?P<method>[\w.$<>]+)\((?P<file>[\w$-]+\.(?:java|kt|kts|scala|groovy|clj)):(?P<line>\d+)\)")
+_FRAME = re.compile(
+    r"^\s*(?:\[\w+\]\s+)?(?:at )?(?:[\w.-]+//?|app//)?(?P<method>[\w.$<>]+)\((?P<file>[\w$-]+\.(?:java|kt|kts|scala|groovy|clj)):(?P<line>\d+)\)"
+)
 _LIBRARY = re.compile(
     r"^(?:java|javax|jdk|sun|com\.sun|kotlin|kotlinx|scala|groovy|org\.(?:junit|hamcrest|opentest4j|assertj|mockito|gradle|apache\.maven|"
     r"scalatest|testng|springframework|codehaus|hibernate|apache\.(?:tomcat|catalina|surefire)|spockframework)|io\.(?:kotest|mockk|micronaut|quarkus|netty|reactor)|"
     r"junit|reactor|com\.google\.(?:common|truth|inject)|worker\.org\.gradle|net\.bytebuddy|sbt|munit|zio|cats)\."
 )
-_SHORT = re.compile(r"^\s+(?P<message>(?:[\w$]+\.)*[\w$]+(?:Error|Exception|Failure|Throwable|Failed|Violation)\w*(?:: .*)?) at (?P<file>[\w$]+\.\w+):(?P<line>\d+)")
-_MISSING = re.compile(r"package .+ does not exist|[Uu]nresolved reference|cannot access|not a member of package|object \S+ is not a member|module not found|error: cannot find symbol.*import")
-_SYNTAX = re.compile(r"expected$|^'.+' expected|illegal start of|reached end of file|unclosed |not a statement|class, interface|<identifier> expected|[Ee]xpecting |illegal character|orphaned|'else' without")
+_SHORT = re.compile(
+    r"^\s+(?P<message>(?:[\w$]+\.)*[\w$]+(?:Error|Exception|Failure|Throwable|Failed|Violation)\w*(?:: .*)?) at (?P<file>[\w$]+\.\w+):(?P<line>\d+)"
+)
+_MISSING = re.compile(
+    r"package .+ does not exist|[Uu]nresolved reference|cannot access|not a member of package|object \S+ is not a member|module not found|error: cannot find symbol.*import"
+)
+_SYNTAX = re.compile(
+    r"expected$|^'.+' expected|illegal start of|reached end of file|unclosed |not a statement|class, interface|<identifier> expected|[Ee]xpecting |illegal character|orphaned|'else' without"
+)
 
 
 def frame(lines: Iterable[Line]) -> tuple[str, int] | None:
@@ -44,7 +60,10 @@ def _compiler(sighting: Sighting) -> Finding:
         made.tool = "kotlinc"
     below = list(sighting.after(6))
     for line in below[:5]:
-        if found := re.match(r"(?:\[ERROR\]|\[error\])?\s*(?P<what>symbol|location|required|found|reason):\s+(?P<text>.+)", line.text):
+        if found := re.match(
+            r"(?:\[ERROR\]|\[error\])?\s*(?P<what>symbol|location|required|found|reason):\s+(?P<text>.+)",
+            line.text,
+        ):
             made.message += f" ({found['what']}: {found['text']})"
             made.last = line.number
     if not made.last or made.last == made.at:
@@ -61,10 +80,16 @@ def _stack(sighting: Sighting) -> Finding | None:
     made = sighting.finding()
     lines: list[Line] = []
     for line in sighting.after(60):
-        if re.match(r"(?:\S.* > .+ (?:FAILED|PASSED|SKIPPED)|.*<<< (?:FAILURE|ERROR)!|> Task |\[(?:INFO|ERROR)\] (?:Tests run|Running)|BUILD )", line.text):
+        if re.match(
+            r"(?:\S.* > .+ (?:FAILED|PASSED|SKIPPED)|.*<<< (?:FAILURE|ERROR)!|> Task |\[(?:INFO|ERROR)\] (?:Tests run|Running)|BUILD )",
+            line.text,
+        ):
             break
         lines.append(line)
-    said = next((line.text.strip() for line in lines if line.text.strip() and not _FRAME.match(line.text)), "")
+    said = next(
+        (line.text.strip() for line in lines if line.text.strip() and not _FRAME.match(line.text)),
+        "",
+    )
     short = next((found for line in lines[:3] if (found := _SHORT.match(line.text))), None)
     name = re.sub(r"\s+Time elapsed.*|\s*--\s.*", "", made.message)
     made.message = f"{name}: {short['message'] if short else said}"
@@ -98,9 +123,15 @@ def _goal(sighting: Sighting) -> Finding:
     text = made.message
     made.weight = Weight.CONSEQUENCE
     made.type = UNKNOWN
-    if re.search(r"Could not resolve dependencies|Could not find artifact|Could not transfer artifact|Failed to collect dependencies|enforcer|dependency-plugin|Non-resolvable", text):
+    if re.search(
+        r"Could not resolve dependencies|Could not find artifact|Could not transfer artifact|Failed to collect dependencies|enforcer|dependency-plugin|Non-resolvable",
+        text,
+    ):
         made.type, made.weight = DEPENDENCY, Weight.ROOT
-        if re.search(r"Connect(?:ion)? ?timed out|Connection re|Unknown host|status code: 50\d|502|503|Read timed out", text):
+        if re.search(
+            r"Connect(?:ion)? ?timed out|Connection re|Unknown host|status code: 50\d|502|503|Read timed out",
+            text,
+        ):
             made.type = INFRA
     elif re.search(r"surefire|failsafe", text):
         made.type = TEST
@@ -109,7 +140,9 @@ def _goal(sighting: Sighting) -> Finding:
     elif re.search(r"compiler-plugin|kotlin-maven-plugin|scala-maven-plugin", text):
         made.type = TYPE
         made.weight = Weight.CONSEQUENCE if "Compilation failure" in text else Weight.SUMMARY
-    elif re.search(r"checkstyle|pmd|spotbugs|spotless|fmt-maven|formatter|license-maven|ktlint|detekt", text):
+    elif re.search(
+        r"checkstyle|pmd|spotbugs|spotless|fmt-maven|formatter|license-maven|ktlint|detekt", text
+    ):
         made.type, made.weight = LINT, Weight.SUMMARY
     elif "dependency-check" in text:
         made.type, made.weight = IncidentType.SECURITY_VULN, Weight.SUMMARY
@@ -129,7 +162,9 @@ def _went_wrong(sighting: Sighting) -> Finding | None:
             made.last = line.number
     made.message = " ".join(said[:8])
     for line in sighting.before(5):
-        if found := re.search(r"(?:Build|Settings|Script) file '(?P<file>[^']+)' line: (?P<line>\d+)", line.text):
+        if found := re.search(
+            r"(?:Build|Settings|Script) file '(?P<file>[^']+)' line: (?P<line>\d+)", line.text
+        ):
             made.file, made.line = relative(found["file"]), int(found["line"][:8])
             made.first = line.number
     text = made.message
@@ -138,13 +173,20 @@ def _went_wrong(sighting: Sighting) -> Finding | None:
         made.type, made.weight = TEST, Weight.CONSEQUENCE
     elif re.search(r"[Cc]ompilation (?:failed|error)|Compile error", text):
         made.type, made.weight = TYPE, Weight.CONSEQUENCE
-    elif re.search(r"format violations|[Ll]int|[Cc]heckstyle|PMD|SpotBugs|ktlint|detekt|spotless", text):
+    elif re.search(
+        r"format violations|[Ll]int|[Cc]heckstyle|PMD|SpotBugs|ktlint|detekt|spotless", text
+    ):
         made.type, made.weight = LINT, Weight.SUMMARY
         if files := [word for word in said if re.match(r"[\w./-]+\.\w+$", word)]:
             made.file = relative(files[0])
-    elif re.search(r"Could not (?:resolve|find|download|GET|HEAD|determine the dependencies)|No matching variant|Plugin \[id", text):
+    elif re.search(
+        r"Could not (?:resolve|find|download|GET|HEAD|determine the dependencies)|No matching variant|Plugin \[id",
+        text,
+    ):
         made.type = DEPENDENCY
-        if re.search(r"timed out|Connection re|UnknownHost|status code 50\d|Too Many|No such host", text):
+        if re.search(
+            r"timed out|Connection re|UnknownHost|status code 50\d|Too Many|No such host", text
+        ):
             made.type = INFRA
     elif re.search(r"finished with non-zero exit value|Process '.+'|exit code", text):
         made.type, made.weight = UNKNOWN, Weight.CONSEQUENCE
@@ -170,7 +212,15 @@ def _violations(sighting: Sighting) -> list[Finding]:
     made = []
     for line in sighting.after(30):
         if found := re.match(r"\s{2,}(?P<file>[\w./-]+\.\w+)$", line.text):
-            made.append(sighting.finding(file=relative(found["file"]), message="has format violations", at=line.number, first=line.number, last=line.number))
+            made.append(
+                sighting.finding(
+                    file=relative(found["file"]),
+                    message="has format violations",
+                    at=line.number,
+                    first=line.number,
+                    last=line.number,
+                )
+            )
         elif line.text.strip().startswith(("Run ", "> ", "* ")):
             break
     return made or [sighting.finding()]
@@ -189,27 +239,120 @@ def _scalatest(sighting: Sighting) -> Finding:
 
 _JAVA = r"(?P<file>(?:[A-Za-z]:)?[^\s:\[\]]{1,300}\.(?:java|kts?|scala|groovy))"
 RULES: tuple[Rule, ...] = (
-    rule("javac", TYPE, "rror: ", rf"^(?:\[javac\] |\s*)?{_JAVA}:(?P<line>\d+): error: (?P<message>.+)$", _compiler),
-    rule("maven", TYPE, "ERROR", rf"^\[ERROR\]\s+(?:file://)?{_JAVA}:\[(?P<line>\d+),(?P<column>\d+)\] (?!\()(?P<message>.+)$", _compiler),
-    rule("maven", TYPE, "ERROR", rf"^\[ERROR\]\s+(?:file://)?{_JAVA}: \((?P<line>\d+), (?P<column>\d+)\) (?P<message>.+)$", _compiler),
-    rule("checkstyle", LINT, ("ERROR", "rror"), rf"^(?:\[ant:checkstyle\] )?\[(?:ERROR|error)\]\s+{_JAVA}:\[?(?P<line>\d+)(?:[,:](?P<column>\d+))?\]?:? (?:\(\w+\) )?(?P<message>.+?)(?:: | \[)(?P<code>\w+)\]?\.?$"),
-    rule("checkstyle", LINT, "rror", rf"^\[ERROR\]\s+{_JAVA}:\[(?P<line>\d+)(?:,(?P<column>\d+))?\] \((?P<group>\w+)\) (?P<code>\w+): (?P<message>.+)$"),
-    rule("kotlinc", TYPE, ("rror", "nresolved", "annot", "<:line:column>"), rf"^e: (?:file://)?{_JAVA}:(?: ?\()?(?P<line>\d+)[:,] ?(?P<column>\d+)\)?:? (?P<message>.+)$", _compiler),
-    rule("scalac", TYPE, "rror]", rf"^\[error\] (?:-- (?:\[E\d+\] )?[\w ]*Error: )?{_JAVA}:(?P<line>\d+)(?::(?P<column>\d+))?:? ?(?P<message>.*)$", _compiler),
-    rule("junit", TEST, "<<< ", r"^(?:\[ERROR\]\s+)?(?P<message>\S.*?)\s+(?:-- )?Time elapsed: .+<<< (?:FAILURE|ERROR)!", lambda s: None if s.line.text.startswith(("Tests run", "[ERROR] Tests run")) else _stack(s)),
-    rule("junit", TEST, "ERROR", r"^\[ERROR\]\s{3,}(?P<name>[\w$.]+(?:\(.*?\))?)(?:->(?P<inner>[\w$]+)(?:\.\w+)?)?:(?P<line>\d+)(?:->\S+)?\s+(?P<message>\S.*)$", _surefire, Weight.SUMMARY),
+    rule(
+        "javac",
+        TYPE,
+        "rror: ",
+        rf"^(?:\[javac\] |\s*)?{_JAVA}:(?P<line>\d+): error: (?P<message>.+)$",
+        _compiler,
+    ),
+    rule(
+        "maven",
+        TYPE,
+        "ERROR",
+        rf"^\[ERROR\]\s+(?:file://)?{_JAVA}:\[(?P<line>\d+),(?P<column>\d+)\] (?!\()(?P<message>.+)$",
+        _compiler,
+    ),
+    rule(
+        "maven",
+        TYPE,
+        "ERROR",
+        rf"^\[ERROR\]\s+(?:file://)?{_JAVA}: \((?P<line>\d+), (?P<column>\d+)\) (?P<message>.+)$",
+        _compiler,
+    ),
+    rule(
+        "checkstyle",
+        LINT,
+        ("ERROR", "rror"),
+        rf"^(?:\[ant:checkstyle\] )?\[(?:ERROR|error)\]\s+{_JAVA}:\[?(?P<line>\d+)(?:[,:](?P<column>\d+))?\]?:? (?:\(\w+\) )?(?P<message>.+?)(?:: | \[)(?P<code>\w+)\]?\.?$",
+    ),
+    rule(
+        "checkstyle",
+        LINT,
+        "rror",
+        rf"^\[ERROR\]\s+{_JAVA}:\[(?P<line>\d+)(?:,(?P<column>\d+))?\] \((?P<group>\w+)\) (?P<code>\w+): (?P<message>.+)$",
+    ),
+    rule(
+        "kotlinc",
+        TYPE,
+        ("rror", "nresolved", "annot", "<:line:column>"),
+        rf"^e: (?:file://)?{_JAVA}:(?: ?\()?(?P<line>\d+)[:,] ?(?P<column>\d+)\)?:? (?P<message>.+)$",
+        _compiler,
+    ),
+    rule(
+        "scalac",
+        TYPE,
+        "rror]",
+        rf"^\[error\] (?:-- (?:\[E\d+\] )?[\w ]*Error: )?{_JAVA}:(?P<line>\d+)(?::(?P<column>\d+))?:? ?(?P<message>.*)$",
+        _compiler,
+    ),
+    rule(
+        "junit",
+        TEST,
+        "<<< ",
+        r"^(?:\[ERROR\]\s+)?(?P<message>\S.*?)\s+(?:-- )?Time elapsed: .+<<< (?:FAILURE|ERROR)!",
+        lambda s: None if s.line.text.startswith(("Tests run", "[ERROR] Tests run")) else _stack(s),
+    ),
+    rule(
+        "junit",
+        TEST,
+        "ERROR",
+        r"^\[ERROR\]\s{3,}(?P<name>[\w$.]+(?:\(.*?\))?)(?:->(?P<inner>[\w$]+)(?:\.\w+)?)?:(?P<line>\d+)(?:->\S+)?\s+(?P<message>\S.*)$",
+        _surefire,
+        Weight.SUMMARY,
+    ),
     rule("junit", TEST, "FAILED", r"^(?P<message>\S.* > .+?)(?:\(\))? FAILED$", _stack),
-    rule("junit", TEST, "Failed tests", r"^Failed tests:\s+(?P<message>\S.+)$", weight=Weight.SUMMARY),
-    rule("scalatest", TEST, "FAILED", r"^(?:\[info\] )?\s*- (?P<message>.+) \*\*\* FAILED \*\*\*", _scalatest),
-    rule("spotless", LINT, "violat", r"(?P<message>The following files had format violations)", _violations),
-    rule("maven", CONFIG, "ERROR", r"^\[ERROR\]\s+(?P<message>(?:Malformed POM|Non-parseable POM|The goal you specified|No plugin found for prefix|The build could not read|Unknown lifecycle phase|'[\w.]+' for .+ is missing|Non-resolvable (?:parent )?(?:POM|import POM)|Could not find the selected project).*)", lambda s: _pom(s)),
+    rule(
+        "junit", TEST, "Failed tests", r"^Failed tests:\s+(?P<message>\S.+)$", weight=Weight.SUMMARY
+    ),
+    rule(
+        "scalatest",
+        TEST,
+        "FAILED",
+        r"^(?:\[info\] )?\s*- (?P<message>.+) \*\*\* FAILED \*\*\*",
+        _scalatest,
+    ),
+    rule(
+        "spotless",
+        LINT,
+        "violat",
+        r"(?P<message>The following files had format violations)",
+        _violations,
+    ),
+    rule(
+        "maven",
+        CONFIG,
+        "ERROR",
+        r"^\[ERROR\]\s+(?P<message>(?:Malformed POM|Non-parseable POM|The goal you specified|No plugin found for prefix|The build could not read|Unknown lifecycle phase|'[\w.]+' for .+ is missing|Non-resolvable (?:parent )?(?:POM|import POM)|Could not find the selected project).*)",
+        lambda s: _pom(s),
+    ),
     rule("maven", UNKNOWN, "ERROR", r"^\[ERROR\]\s+(?P<message>Failed to execute goal .+)", _goal),
     rule("gradle", CONFIG, "went wrong", r"^\* What went wrong:$", _went_wrong),
-    rule("gradle", UNKNOWN, "FAILED", r"^> Task (?P<message>\S+ FAILED)$", weight=Weight.CONSEQUENCE),
-    rule("java", UNKNOWN, "xception in", r"^Exception in thread \"[^\"]+\" (?P<message>.+)$", _exception, Weight.HINT),
-    rule("java", IMPORT, "rror: Could not find or load", r"^Error: (?P<message>Could not find or load main class .+)$"),
+    rule(
+        "gradle", UNKNOWN, "FAILED", r"^> Task (?P<message>\S+ FAILED)$", weight=Weight.CONSEQUENCE
+    ),
+    rule(
+        "java",
+        UNKNOWN,
+        "xception in",
+        r"^Exception in thread \"[^\"]+\" (?P<message>.+)$",
+        _exception,
+        Weight.HINT,
+    ),
+    rule(
+        "java",
+        IMPORT,
+        "rror: Could not find or load",
+        r"^Error: (?P<message>Could not find or load main class .+)$",
+    ),
     rule("java", INFRA, "OutOfMemory", r"(?P<message>java\.lang\.OutOfMemoryError: .+)"),
-    rule("sbt", UNKNOWN, "rror]", r"^\[error\] (?P<message>\(.+ / .+\) .+)$", weight=Weight.CONSEQUENCE),
+    rule(
+        "sbt",
+        UNKNOWN,
+        "rror]",
+        r"^\[error\] (?P<message>\(.+ / .+\) .+)$",
+        weight=Weight.CONSEQUENCE,
+    ),
 )
 
 

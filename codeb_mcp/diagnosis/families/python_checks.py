@@ -26,7 +26,11 @@ def _wrapped(sighting: Sighting) -> Finding:
         said = [made.message]
         for line in sighting.after(8):
             text = line.text.strip()
-            if not text or re.match(rf"\S+:\d+|.*: (?:error|note):|{FILE}$", line.text) or set(text) <= set("^~ "):
+            if (
+                not text
+                or re.match(rf"\S+:\d+|.*: (?:error|note):|{FILE}$", line.text)
+                or set(text) <= set("^~ ")
+            ):
                 break
             said.append(text)
             if found := _CODE_AT_END.search(text):
@@ -49,7 +53,9 @@ def _coded(sighting: Sighting) -> Finding | None:
 
 def _tool(code: str, sighting: Sighting) -> str:
     for line in sighting.before(40):
-        if found := re.search(r"\b(ruff|flake8|pycodestyle|pylint|pydocstyle|prospector|pyflakes)\b", line.text):
+        if found := re.search(
+            r"\b(ruff|flake8|pycodestyle|pylint|pydocstyle|prospector|pyflakes)\b", line.text
+        ):
             return found[1]
     return "pylint" if re.fullmatch(r"[CRWEFI]\d{4}", code) else "flake8"
 
@@ -64,7 +70,9 @@ def _arrow(sighting: Sighting) -> Finding | None:
         if not found or not line.text.strip():
             continue
         code = found["code"] or found["rule"]
-        made = sighting.finding(message=_FIXABLE.sub("", found["message"]), code=code, at=line.number, first=line.number)
+        made = sighting.finding(
+            message=_FIXABLE.sub("", found["message"]), code=code, at=line.number, first=line.number
+        )
         made.last = sighting.line.number + 8
         made.warning = (found["severity"] or "").lower() in {"warning", "warn"}
         if found["rule"] == "invalid-syntax":
@@ -106,33 +114,105 @@ def _docstyle(sighting: Sighting) -> Finding | None:
 
 
 RULES: tuple[Rule, ...] = (
-    rule("mypy", TYPE, "rror:", rf"^(?:\S+: )?{_PY}:(?P<line>\d+)(?::(?P<column>\d+))?(?::\d+:\d+)?: error: (?P<message>.+?)(?:\s+\[(?P<code>[a-z][\w-]+)\])?$", _wrapped),
-    rule("mypy", CONFIG, "rror:", rf"^{_PY}: error: (?P<message>(?:Source file found|Duplicate module).+)$"),
+    rule(
+        "mypy",
+        TYPE,
+        "rror:",
+        rf"^(?:\S+: )?{_PY}:(?P<line>\d+)(?::(?P<column>\d+))?(?::\d+:\d+)?: error: (?P<message>.+?)(?:\s+\[(?P<code>[a-z][\w-]+)\])?$",
+        _wrapped,
+    ),
+    rule(
+        "mypy",
+        CONFIG,
+        "rror:",
+        rf"^{_PY}: error: (?P<message>(?:Source file found|Duplicate module).+)$",
+    ),
     rule("mypy", CONFIG, "annot", r"^mypy: (?P<message>can't .+)$"),
-    rule("mypy", TYPE, "rror\"", r"^\{\"file\": \"(?P<file>[^\"]+)\", \"line\": (?P<line>\d+), \"column\": (?P<column>\d+), \"message\": \"(?P<message>(?:[^\"\\]|\\.)*)\".*\"code\": \"?(?P<code>[\w-]+)\"?, \"severity\": \"error\""),
-    rule("pyright", TYPE, "rror:", rf"^\s*{_AT} - error: (?P<message>.+?)(?:\s+\((?P<code>report\w+)\))?$", _wrapped),
-    rule("pyrefly", TYPE, "ERROR ", rf"^\s*ERROR {_AT}(?:-[\d:]+)?: (?P<message>.+?) \[(?P<code>[\w-]+)\]$"),
-    rule("pytype", TYPE, "rror", r"^File \"(?P<file>[^\"]+)\", line (?P<line>\d+), in \S+: (?P<message>.+) \[(?P<code>[\w-]*error[\w-]*)\]$"),
+    rule(
+        "mypy",
+        TYPE,
+        'rror"',
+        r"^\{\"file\": \"(?P<file>[^\"]+)\", \"line\": (?P<line>\d+), \"column\": (?P<column>\d+), \"message\": \"(?P<message>(?:[^\"\\]|\\.)*)\".*\"code\": \"?(?P<code>[\w-]+)\"?, \"severity\": \"error\"",
+    ),
+    rule(
+        "pyright",
+        TYPE,
+        "rror:",
+        rf"^\s*{_AT} - error: (?P<message>.+?)(?:\s+\((?P<code>report\w+)\))?$",
+        _wrapped,
+    ),
+    rule(
+        "pyrefly",
+        TYPE,
+        "ERROR ",
+        rf"^\s*ERROR {_AT}(?:-[\d:]+)?: (?P<message>.+?) \[(?P<code>[\w-]+)\]$",
+    ),
+    rule(
+        "pytype",
+        TYPE,
+        "rror",
+        r"^File \"(?P<file>[^\"]+)\", line (?P<line>\d+), in \S+: (?P<message>.+) \[(?P<code>[\w-]*error[\w-]*)\]$",
+    ),
     rule("pyre", TYPE, (LOCATION,), rf"^{_AT} (?P<message>[A-Z][\w ]+ \[(?P<code>\d+)\]: .+)$"),
     rule("ty", TYPE, (LOCATION,), rf"^\s*-->\s+{_AT}$", _arrow),
     rule("ty", TYPE, (LOCATION,), rf"^{_AT}: error\[(?P<code>[\w-]+)\]:? (?P<message>.+)$"),
-    rule("ruff", LINT, (LOCATION,), rf"^{_AT}: (?P<code>[A-Z]{{1,4}}\d{{2,5}}|invalid-syntax)(?:\(\w+\))?:? (?P<message>.+)$", _coded),
+    rule(
+        "ruff",
+        LINT,
+        (LOCATION,),
+        rf"^{_AT}: (?P<code>[A-Z]{{1,4}}\d{{2,5}}|invalid-syntax)(?:\(\w+\))?:? (?P<message>.+)$",
+        _coded,
+    ),
     rule("flake8", LINT, (LOCATION,), rf"^{_AT}:? (?P<message>.+)$", lambda s: _bare(s)),
-    rule("ruff", LINT, (LOCATION,), r"^\s+(?P<line>\d+):(?P<column>\d+)\s+(?P<code>[A-Z]{1,4}\d{3,4}) (?P<message>.+)$", _grouped),
+    rule(
+        "ruff",
+        LINT,
+        (LOCATION,),
+        r"^\s+(?P<line>\d+):(?P<column>\d+)\s+(?P<code>[A-Z]{1,4}\d{3,4}) (?P<message>.+)$",
+        _grouped,
+    ),
     rule("ruff", LINT, "Would", rf"^Would reformat: {FILE}$", _reformat),
     rule("black", LINT, "would reformat", rf"^would reformat {FILE}(?: .*)?$", _reformat),
-    rule("black", SYNTAX, "annot format", rf"^error: cannot format {FILE}: (?P<message>(?:Cannot parse(?: for target version \S+)?: (?P<line>\d+):(?P<column>\d+).*|.+))$"),
-    rule("ruff", SYNTAX, "rror: Failed to parse", rf"^error: (?P<message>Failed to parse {FILE}:(?P<line>\d+):(?P<column>\d+): .+)$"),
-    rule("ruff", CONFIG, "Failed", r"^(?:ruff failed|error: )?\s*(?:Cause: )?(?P<message>Failed to parse \S*(?:pyproject|ruff)\.toml.*)"),
-    rule("isort", LINT, "ERROR: ", r"^ERROR: (?P<file>\S+\.pyi?) (?P<message>Imports are incorrectly sorted.*)$"),
-    rule("pylint", LINT, "rror", rf"^{_PY}:(?P<line>\d+): \[(?P<code>[A-Z]\d{{3,4}})(?:\([\w-]+\))?, ?[^\]]*\] (?P<message>.+)$"),
+    rule(
+        "black",
+        SYNTAX,
+        "annot format",
+        rf"^error: cannot format {FILE}: (?P<message>(?:Cannot parse(?: for target version \S+)?: (?P<line>\d+):(?P<column>\d+).*|.+))$",
+    ),
+    rule(
+        "ruff",
+        SYNTAX,
+        "rror: Failed to parse",
+        rf"^error: (?P<message>Failed to parse {FILE}:(?P<line>\d+):(?P<column>\d+): .+)$",
+    ),
+    rule(
+        "ruff",
+        CONFIG,
+        "Failed",
+        r"^(?:ruff failed|error: )?\s*(?:Cause: )?(?P<message>Failed to parse \S*(?:pyproject|ruff)\.toml.*)",
+    ),
+    rule(
+        "isort",
+        LINT,
+        "ERROR: ",
+        r"^ERROR: (?P<file>\S+\.pyi?) (?P<message>Imports are incorrectly sorted.*)$",
+    ),
+    rule(
+        "pylint",
+        LINT,
+        "rror",
+        rf"^{_PY}:(?P<line>\d+): \[(?P<code>[A-Z]\d{{3,4}})(?:\([\w-]+\))?, ?[^\]]*\] (?P<message>.+)$",
+    ),
 )
 
 
 def _bare(sighting: Sighting) -> Finding | None:
     """pyflakes and flake8 with a format that leaves the code out; not `error:`, which others say."""
     message = sighting.group("message") or ""
-    if re.match(r"(?:error|warning|note|fatal error|in |Warning|DeprecationWarning)\b|\w*Warning:|DEBUG|INFO", message):
+    if re.match(
+        r"(?:error|warning|note|fatal error|in |Warning|DeprecationWarning)\b|\w*Warning:|DEBUG|INFO",
+        message,
+    ):
         return None
     if foreign(sighting.group("file") or ""):
         return None

@@ -9,7 +9,11 @@ from codeb_mcp.diagnosis.paths import foreign, relative
 from codeb_mcp.diagnosis.rules import FILE, Finding, Rule, Sighting, Weight, rule
 from codeb_mcp.domain.incident import IncidentType
 
-TEST, IMPORT, SYNTAX = IncidentType.TEST_FAILURE, IncidentType.IMPORT_ERROR, IncidentType.SYNTAX_ERROR
+TEST, IMPORT, SYNTAX = (
+    IncidentType.TEST_FAILURE,
+    IncidentType.IMPORT_ERROR,
+    IncidentType.SYNTAX_ERROR,
+)
 TYPE, CONFIG, UNKNOWN = IncidentType.TYPE_ERROR, IncidentType.CONFIG_ERROR, IncidentType.UNKNOWN
 
 _PYTEST_PLACE = re.compile(
@@ -18,15 +22,27 @@ _PYTEST_PLACE = re.compile(
 _PYTEST_FILE = re.compile(r"^file (?P<file>.{1,300}), line (?P<line>\d+)$")
 _SECTION_END = re.compile(r"_{3,} .+ _{3,}$|={10,}|!{10,}|\d+ (?:failed|passed|error)")
 _CAPTURED = re.compile(r"-{3,} Captured .+ -{3,}$|-{3,} (?:live log|generated) .*-{3,}$")
-_EXCEPTION = re.compile(r"^(?P<name>(?:[\w]+\.)*[A-Za-z_]\w*(?:Error|Exception|Warning|Interrupt|Exit|Failure|Failed|NotFound|DoesNotExist|Timeout|Configured|Impossible|Refused|Denied)?)(?:: (?P<message>.*))?$")
+_EXCEPTION = re.compile(
+    r"^(?P<name>(?:[\w]+\.)*[A-Za-z_]\w*(?:Error|Exception|Warning|Interrupt|Exit|Failure|Failed|NotFound|DoesNotExist|Timeout|Configured|Impossible|Refused|Denied)?)(?:: (?P<message>.*))?$"
+)
 _KINDS = (
-    (re.compile(r"(?:ModuleNotFoundError|ImportError)\b|cannot import name|ImportMismatchError|import file mismatch"), IMPORT),
+    (
+        re.compile(
+            r"(?:ModuleNotFoundError|ImportError)\b|cannot import name|ImportMismatchError|import file mismatch"
+        ),
+        IMPORT,
+    ),
     (re.compile(r"(?:SyntaxError|IndentationError|TabError)\b"), SYNTAX),
 )
 _RUNTIME_KINDS = (
     *_KINDS,
     (re.compile(r"^(?:TypeError|AttributeError|NameError|UnboundLocalError)\b"), TYPE),
-    (re.compile(r"ImproperlyConfigured|AppRegistryNotReady|ValidationError.*[Ss]ettings|ConfigError|ConfigurationError|UsageError|NoSectionError|TomlDecodeError|TOMLDecodeError|ScannerError|ParserError"), CONFIG),
+    (
+        re.compile(
+            r"ImproperlyConfigured|AppRegistryNotReady|ValidationError.*[Ss]ettings|ConfigError|ConfigurationError|UsageError|NoSectionError|TomlDecodeError|TOMLDecodeError|ScannerError|ParserError"
+        ),
+        CONFIG,
+    ),
     (re.compile(r"^AssertionError\b"), TEST),
 )
 
@@ -45,11 +61,27 @@ def _pytest_places(lines: Sequence[Line]) -> list[Place]:
     for line in lines:
         found = _PYTEST_PLACE.match(line.text) or _PYTEST_FILE.match(line.text)
         if found:
-            made.append(Place(relative(found["file"]), int(found["line"][:8]), None, line.number, foreign(found["file"])))
+            made.append(
+                Place(
+                    relative(found["file"]),
+                    int(found["line"][:8]),
+                    None,
+                    line.number,
+                    foreign(found["file"]),
+                )
+            )
         elif place := python(line):
             made.append(place)
         elif inner := re.match(r"^E\s+File \"(?P<file>[^\"]+)\", line (?P<line>\d+)", line.text):
-            made.append(Place(relative(inner["file"]), int(inner["line"][:8]), None, line.number, foreign(inner["file"])))
+            made.append(
+                Place(
+                    relative(inner["file"]),
+                    int(inner["line"][:8]),
+                    None,
+                    line.number,
+                    foreign(inner["file"]),
+                )
+            )
     return made
 
 
@@ -75,14 +107,22 @@ def _pytest_section(sighting: Sighting) -> Finding | None:
     captured = next((at for at, line in enumerate(lines) if _CAPTURED.match(line.text)), len(lines))
     body = lines[:captured]
     said, places = _errors(body), _pytest_places(body)
+    if not said and name.startswith("ERROR collecting"):
+        said = [line.text.strip() for line in body if line.text.strip()][:6]
     if not said and not places:
         return None
     if "ERROR collecting" not in name and not said:
-        said = [line.text.strip() for line in body if _EXCEPTION.match(line.text) and "rror" in line.text][-1:]
+        said = [
+            line.text.strip()
+            for line in body
+            if _EXCEPTION.match(line.text) and "rror" in line.text
+        ][-1:]
     message = " ".join(said[:6])
     made = sighting.finding(message=f"{name}: {message}")
     text = "\n".join(line.text for line in body)
-    made.type = next((kind for pattern, kind in _KINDS if pattern.search(said[-1] if said else text)), TEST)
+    made.type = next(
+        (kind for pattern, kind in _KINDS if pattern.search(said[-1] if said else text)), TEST
+    )
     if made.type is TEST:
         made.type = next((kind for pattern, kind in _KINDS if pattern.search(message)), TEST)
     made.related = {each.file for each in places if not each.foreign}
@@ -93,7 +133,9 @@ def _pytest_section(sighting: Sighting) -> Finding | None:
         made.file = relative(collected["file"])
     if collected:
         made.related.add(relative(collected["file"]))
-    telling = [line.number for line in body if line.text.startswith("E ") or _PYTEST_PLACE.match(line.text)]
+    telling = [
+        line.number for line in body if line.text.startswith("E ") or _PYTEST_PLACE.match(line.text)
+    ]
     if telling:
         made.at = next((line.number for line in body if line.text.startswith("E ")), telling[0])
         made.last = min(telling[-1], body[-1].number)
@@ -182,7 +224,9 @@ def _traceback(sighting: Sighting) -> Finding | None:
             places.append(place)
         elif text[:1].strip() and places and (found := _EXCEPTION.match(text.strip())):
             made = sighting.finding(message=text.strip(), at=line.number, last=line.number)
-            made.type = next((kind for pattern, kind in _RUNTIME_KINDS if pattern.search(text.strip())), UNKNOWN)
+            made.type = next(
+                (kind for pattern, kind in _RUNTIME_KINDS if pattern.search(text.strip())), UNKNOWN
+            )
             made.code = found["name"]
             if own := last_own(places):
                 made.file, made.line = (own.file, own.line) if not own.foreign else (None, None)
@@ -200,7 +244,9 @@ def _syntax(sighting: Sighting) -> Finding | None:
     """`SyntaxError: …` with its `File "x", line N` just above: also without a traceback."""
     made = sighting.finding(message=sighting.line.text.strip().removeprefix("E").strip())
     for line in sighting.before(6):
-        if found := re.match(r"^(?:\W|E)*File \"(?P<file>[^\"]+)\", line (?P<line>\d+)$", line.text):
+        if found := re.match(
+            r"^(?:\W|E)*File \"(?P<file>[^\"]+)\", line (?P<line>\d+)$", line.text
+        ):
             if foreign(found["file"]):
                 return None
             made.file, made.line = relative(found["file"]), int(found["line"][:8])
@@ -211,16 +257,69 @@ def _syntax(sighting: Sighting) -> Finding | None:
 
 RULES: tuple[Rule, ...] = (
     rule("pytest", TEST, "___ ", r"^_{3,} (?P<message>\S.*?) _{3,}$", _pytest_section),
-    rule("pytest", IMPORT, "rror while loading conftest", r"^(?:E\s+)?ImportError while loading conftest '(?P<file>[^']+)'", _conftest),
-    rule("pytest", TEST, ("rror", "Fail", "xception", "exit"), r"^(?P<file>(?:[A-Za-z]:)?/?[^\s:]+\.py):(?P<line>\d+): (?P<message>(?:[\w.]*(?:Error|Exception|Exit|Warning)\b|Failed\b).*)$", _pytest_line),
-    rule("pytest", TEST, ("FAILED ", "ERROR "), r"^(?:FAILED|ERROR) (?P<file>[^\s:]+\.\w+)(?:::(?P<name>\S+(?: \S+)*?))?(?: - (?P<message>.*))?$", _summary, Weight.SUMMARY),
-    rule("pytest", TEST, ("FAIL Required", "FAIL "), r"^(?:FAIL |ERROR: Coverage failure: |Coverage failure: )(?P<message>(?:Required test coverage|total of).*)"),
+    rule(
+        "pytest",
+        IMPORT,
+        "rror while loading conftest",
+        r"^(?:E\s+)?ImportError while loading conftest '(?P<file>[^']+)'",
+        _conftest,
+    ),
+    rule(
+        "pytest",
+        TEST,
+        ("rror", "Fail", "xception", "exit"),
+        r"^(?P<file>(?:[A-Za-z]:)?/?[^\s:]+\.py):(?P<line>\d+): (?P<message>(?:[\w.]*(?:Error|Exception|Exit|Warning)\b|Failed\b).*)$",
+        _pytest_line,
+    ),
+    rule(
+        "pytest",
+        TEST,
+        ("FAILED ", "ERROR "),
+        r"^(?:FAILED|ERROR) (?P<file>[^\s:]+\.\w+)(?:::(?P<name>\S+(?: \S+)*?))?(?: - (?P<message>.*))?$",
+        _summary,
+        Weight.SUMMARY,
+    ),
+    rule(
+        "pytest",
+        TEST,
+        ("FAIL Required", "FAIL "),
+        r"^(?:FAIL |ERROR: Coverage failure: |Coverage failure: )(?P<message>(?:Required test coverage|total of).*)",
+    ),
     rule("coverage", TEST, "failure: ", r"^(?P<message>Coverage failure: total of .+)"),
-    rule("pytest", CONFIG, ("ERROR: ", "rror: "), r"^(?:ERROR|pytest: error): (?P<message>(?:file or directory not found|not found|usage: |unrecognized arguments|unknown hook|Unknown config option|/\S+: ).*)"),
-    rule("pytest", CONFIG, "ERROR>", r"^INTERNALERROR> (?P<message>(?:\w+\.)*\w*(?:Error|Exception): .+)"),
-    rule("unittest", TEST, ("ERROR: ", "FAIL: "), r"^(?:ERROR|FAIL): (?P<message>(?:\S+ \(.+\).*|\S*Failure: .+|Doctest: .+|(?:setUp|tearDown)Class \(.+\)|\w+))$", _unittest),
-    rule("python", SYNTAX, "rror: ", r"^\W*(?:E\s+)?(?:SyntaxError|IndentationError|TabError): (?P<message>.+)", _syntax),
+    rule(
+        "pytest",
+        CONFIG,
+        ("ERROR: ", "rror: "),
+        r"^(?:ERROR|pytest: error): (?P<message>(?:file or directory not found|not found|usage: |unrecognized arguments|unknown hook|Unknown config option|/\S+: ).*)",
+    ),
+    rule(
+        "pytest",
+        CONFIG,
+        "ERROR>",
+        r"^INTERNALERROR> (?P<message>(?:\w+\.)*\w*(?:Error|Exception): .+)",
+    ),
+    rule(
+        "unittest",
+        TEST,
+        ("ERROR: ", "FAIL: "),
+        r"^(?:ERROR|FAIL): (?P<message>(?:\S+ \(.+\).*|\S*Failure: .+|Doctest: .+|(?:setUp|tearDown)Class \(.+\)|\w+))$",
+        _unittest,
+    ),
+    rule(
+        "python",
+        SYNTAX,
+        "rror: ",
+        r"^\W*(?:E\s+)?(?:SyntaxError|IndentationError|TabError): (?P<message>.+)",
+        _syntax,
+    ),
     rule("python", UNKNOWN, "Traceback", r"Traceback \(most recent call last\):$", _traceback),
-    rule("python", IMPORT, "rror while finding", r"(?P<message>Error while finding module specification for .+)"),
-    rule("python", CONFIG, "annot", rf"^\S*python[\d.]*: (?P<message>can't open file '?{FILE}'?.*)"),
+    rule(
+        "python",
+        IMPORT,
+        "rror while finding",
+        r"(?P<message>Error while finding module specification for .+)",
+    ),
+    rule(
+        "python", CONFIG, "annot", rf"^\S*python[\d.]*: (?P<message>can't open file '?{FILE}'?.*)"
+    ),
 )

@@ -39,18 +39,24 @@ def _audit_json(sighting: Sighting) -> Finding | None:
     """A line of `npm audit --json`, `pnpm audit --json` or `pip-audit -f json`, pretty-printed."""
     values: dict[str, str] = {}
     for line in (*list(sighting.before(8)), sighting.line, *sighting.after(6)):
-        if found := re.match(r"\s*\"(name|title|severity|module_name|dependency)\": \"(.{1,300})\",?$", line.text):
+        if found := re.match(
+            r"\s*\"(name|title|severity|module_name|dependency)\": \"(.{1,300})\",?$", line.text
+        ):
             values.setdefault(found[1], found[2])
     name = values.get("module_name") or values.get("dependency") or values.get("name") or ""
     message = f"{name}: {values.get('title', '')} ({values.get('severity', '')})"
-    return sighting.finding(message=message, last=sighting.line.number + 3, first=sighting.line.number - 5)
+    return sighting.finding(
+        message=message, last=sighting.line.number + 3, first=sighting.line.number - 5
+    )
 
 
 def _audit_json_line(sighting: Sighting) -> list[Finding] | None:
     """The whole report on one line."""
     raw = sighting.window.whole(sighting.line.number)
     try:
-        value: Any = json.JSONDecoder().raw_decode(raw[raw.index(b"{") :].decode("utf-8", "replace"))[0]
+        value: Any = json.JSONDecoder().raw_decode(
+            raw[raw.index(b"{") :].decode("utf-8", "replace")
+        )[0]
     except (ValueError, RecursionError):
         return None
     made = []
@@ -66,28 +72,45 @@ def _advisories(value: Any, depth: int) -> list[tuple[str, str]]:
         return [each for item in value for each in _advisories(item, depth + 1)]
     if not isinstance(value, dict):
         return []
-    own = [str(value[key]) for key in ("url", "github_advisory_id", "id", "VulnerabilityID", "RuleID") if value.get(key)]
+    own = [
+        str(value[key])
+        for key in ("url", "github_advisory_id", "id", "VulnerabilityID", "RuleID")
+        if value.get(key)
+    ]
     code = next((found[0] for text in own if (found := re.search(_ID, text))), None)
     if code:
         name = value.get("name") or value.get("module_name") or value.get("PkgName") or ""
-        return [(code, f"{name}: {value.get('title') or value.get('Title') or value.get('description', '')}")]
+        return [
+            (
+                code,
+                f"{name}: {value.get('title') or value.get('Title') or value.get('description', '')}",
+            )
+        ]
     return [each for item in value.values() for each in _advisories(item, depth + 1)]
 
 
 def _table_row(sighting: Sighting) -> Finding | None:
     """A row of Trivy's, Grype's, pip-audit's or osv-scanner's table."""
-    cells = [cell.strip() for cell in re.split(r"[│|┃]|\s{2,}", sighting.line.text) if cell.strip(" │|┃─-")]
+    cells = [
+        cell.strip()
+        for cell in re.split(r"[│|┃]|\s{2,}", sighting.line.text)
+        if cell.strip(" │|┃─-")
+    ]
     code = sighting.group("code")
     name = cells[0] if cells and cells[0] != code else ""
     if not name or re.match(_ID, name):
         name = next((found for line in sighting.before(30) if (found := _first_cell(line))), "")
-    said = next((cell for cell in cells[::-1] if len(cell) > 20 and "http" not in cell), " ".join(cells))
+    said = next(
+        (cell for cell in cells[::-1] if len(cell) > 20 and "http" not in cell), " ".join(cells)
+    )
     for line in sighting.before(120):
         if found := re.match(r"(?P<file>\S+)(?: \(.+\))?$", line.text.strip()):
             if line.text and re.match(r"[=─-]{4,}$", _next_text(sighting, line)):
                 made = sighting.finding(message=f"{name}: {said}", file=None)
                 target = found["file"]
-                if re.search(r"(?:lock|\.json|\.txt|\.toml|\.mod|\.sum|\.xml|\.yaml|Dockerfile)", target):
+                if re.search(
+                    r"(?:lock|\.json|\.txt|\.toml|\.mod|\.sum|\.xml|\.yaml|Dockerfile)", target
+                ):
                     made.file = relative(target)
                 return made
     return sighting.finding(message=f"{name}: {said}" if name else said)
@@ -107,14 +130,19 @@ def _gitleaks(sighting: Sighting) -> Finding:
     values: dict[str, str] = {}
     last = sighting.line.number
     for line in sighting.after(14):
-        found = re.match(r"\s*(Secret|RuleID|Entropy|File|Line|Commit|Fingerprint|Author|Email|Date|Link|Tags): ?\s*(.*)", line.text)
+        found = re.match(
+            r"\s*(Secret|RuleID|Entropy|File|Line|Commit|Fingerprint|Author|Email|Date|Link|Tags): ?\s*(.*)",
+            line.text,
+        )
         if not found:
             if not line.text.strip():
                 break
             continue
         values[found[1]] = found[2].strip()
         last = line.number
-    made = sighting.finding(message=f"secret found by rule {values.get('RuleID', '?')}", code=values.get("RuleID"))
+    made = sighting.finding(
+        message=f"secret found by rule {values.get('RuleID', '?')}", code=values.get("RuleID")
+    )
     made.file = relative(values["File"]) if values.get("File") else None
     made.line = int(values["Line"]) if values.get("Line", "").isdigit() else None
     made.last = last
@@ -129,7 +157,11 @@ def _govulncheck(sighting: Sighting) -> Finding:
         if line.text.startswith("Vulnerability #"):
             break
         if found := re.match(rf"\s+#\d+: {AT}:", line.text):
-            made.file, made.line, made.last = relative(found["file"]), int(found["line"][:8]), line.number
+            made.file, made.line, made.last = (
+                relative(found["file"]),
+                int(found["line"][:8]),
+                line.number,
+            )
             break
     made.message = said or made.message
     return made
@@ -150,7 +182,11 @@ def _bandit(sighting: Sighting) -> Finding:
     made = sighting.finding()
     for line in sighting.after(10):
         if found := re.match(rf"\s*Location: {AT}", line.text):
-            made.file, made.line, made.last = relative(found["file"]), int(found["line"][:8]), line.number
+            made.file, made.line, made.last = (
+                relative(found["file"]),
+                int(found["line"][:8]),
+                line.number,
+            )
             break
     return made
 
@@ -160,27 +196,82 @@ def _block(sighting: Sighting) -> Finding:
     values: dict[str, str] = {}
     last = sighting.line.number
     for line in (*sighting.before(6), *sighting.after(8)):
-        if found := re.match(r"\s*(Crate|Title|Name|Solution|Criticality|Version|Module|Package|Advisory|More info): \s*(.+)", line.text):
+        if found := re.match(
+            r"\s*(Crate|Title|Name|Solution|Criticality|Version|Module|Package|Advisory|More info): \s*(.+)",
+            line.text,
+        ):
             values.setdefault(found[1], found[2].strip())
             last = max(last, line.number)
-    name = values.get("Crate") or values.get("Name") or values.get("Module") or values.get("Package") or ""
+    name = (
+        values.get("Crate")
+        or values.get("Name")
+        or values.get("Module")
+        or values.get("Package")
+        or ""
+    )
     said = values.get("Title") or sighting.line.text.strip()
     return sighting.finding(message=f"{name}: {said}".lstrip(": "), last=last)
 
 
 RULES: tuple[Rule, ...] = (
-    rule("npm audit", VULN, "GHSA-", rf"^(?P<message>\S.*?) - https://github\.com/advisories/(?P<code>{_ID})", _npm_audit),
-    rule("npm audit", VULN, "GHSA-", r"^\s*\{.*\"(?:vulnerabilities|advisories|auditReportVersion)\"", _audit_json_line),
-    rule("npm audit", VULN, _IDS, rf"^\s*\"(?:url|github_advisory_id|id|VulnerabilityID)\": \"(?:https?://\S*/)?(?P<code>{_ID})", _audit_json),
+    rule(
+        "npm audit",
+        VULN,
+        "GHSA-",
+        rf"^(?P<message>\S.*?) - https://github\.com/advisories/(?P<code>{_ID})",
+        _npm_audit,
+    ),
+    rule(
+        "npm audit",
+        VULN,
+        "GHSA-",
+        r"^\s*\{.*\"(?:vulnerabilities|advisories|auditReportVersion)\"",
+        _audit_json_line,
+    ),
+    rule(
+        "npm audit",
+        VULN,
+        _IDS,
+        rf"^\s*\"(?:url|github_advisory_id|id|VulnerabilityID)\": \"(?:https?://\S*/)?(?P<code>{_ID})",
+        _audit_json,
+    ),
     rule("gitleaks", VULN, "Finding:", r"^\s*Finding:\s", _gitleaks),
-    rule("gitleaks", VULN, "found: ", r"^.{0,60}(?P<message>leaks found: [1-9]\d*)", weight=Weight.SUMMARY),
+    rule(
+        "gitleaks",
+        VULN,
+        "found: ",
+        r"^.{0,60}(?P<message>leaks found: [1-9]\d*)",
+        weight=Weight.SUMMARY,
+    ),
     rule("trivy", VULN, _IDS, rf"^\s*[│|].*?(?P<code>{_ID})", _table_row),
     rule("cargo audit", VULN, _IDS, rf"^\s*(?:ID|CVE|Advisory|GHSA):\s+(?P<code>{_ID})", _block),
     rule("govulncheck", VULN, _IDS, rf"^Vulnerability #\d+: (?P<code>{_ID})", _govulncheck),
     rule("pip-audit", VULN, _IDS, rf"^(?P<message>[\w.-]+\s+[\w.+-]+\s+(?P<code>{_ID}).*)$"),
-    rule("grype", VULN, _IDS, r"^(?P<message>\S+\s+\S+\s.*?\b(?P<code>(?:GHSA|CVE)-[\w-]+)\s+(?:Critical|High|Medium|Low|Negligible).*)$"),
+    rule(
+        "grype",
+        VULN,
+        _IDS,
+        r"^(?P<message>\S+\s+\S+\s.*?\b(?P<code>(?:GHSA|CVE)-[\w-]+)\s+(?:Critical|High|Medium|Low|Negligible).*)$",
+    ),
     rule("pnpm audit", VULN, _IDS, rf"^\s*[│|] More info\s*[│|].*(?P<code>{_ID})", _pnpm_audit),
-    rule("snyk", VULN, "security.snyk.io", r"✗ (?P<message>.+?)\[?https://security\.snyk\.io/vuln/(?P<code>[\w:.-]+)"),
-    rule("bandit", VULN, "Issue: [B", r"^>> Issue: \[(?P<code>B\d+):?[\w-]*\] (?P<message>.+)", _bandit),
-    rule("audit", VULN, "vulnerabilities", r"^(?:found )?(?P<message>[1-9]\d* (?:\w+ severity )?vulnerabilit(?:y|ies)(?: found| \(.*\))?.*)$", weight=Weight.HINT),
+    rule(
+        "snyk",
+        VULN,
+        "security.snyk.io",
+        r"✗ (?P<message>.+?)\[?https://security\.snyk\.io/vuln/(?P<code>[\w:.-]+)",
+    ),
+    rule(
+        "bandit",
+        VULN,
+        "Issue: [B",
+        r"^>> Issue: \[(?P<code>B\d+):?[\w-]*\] (?P<message>.+)",
+        _bandit,
+    ),
+    rule(
+        "audit",
+        VULN,
+        "vulnerabilities",
+        r"^(?:found )?(?P<message>[1-9]\d* (?:\w+ severity )?vulnerabilit(?:y|ies)(?: found| \(.*\))?.*)$",
+        weight=Weight.HINT,
+    ),
 )

@@ -10,7 +10,11 @@ def _with_body(sighting: Sighting) -> Finding:
     """A diagnostic, with the indented lines and the code frame that follow it."""
     made = sighting.finding()
     for line in sighting.after(14):
-        if line.text.strip() and not line.text.startswith((" ", "\t")) and not line.text[0].isdigit():
+        if (
+            line.text.strip()
+            and not line.text.startswith((" ", "\t"))
+            and not line.text[0].isdigit()
+        ):
             break
         if line.text.strip():
             made.last = line.number
@@ -30,7 +34,9 @@ def _place_before(sighting: Sighting) -> Finding | None:
     made.last = next((line.number for line in sighting.after(12) if not line.text.strip()), made.at)
     if not made.file:
         return None
-    made.last = max([made.at, *(line.number for line in sighting.after(14) if line.text[:1] in " >\t")])
+    made.last = max(
+        [made.at, *(line.number for line in sighting.after(14) if line.text[:1] in " >\t")]
+    )
     return made
 
 
@@ -49,9 +55,7 @@ def _code_after(sighting: Sighting) -> Finding | None:
     """`[tsl] ERROR in a.ts(3,5)` or `ERROR in a.ts:3:5`, and below it `TS2322: …`."""
     for line in sighting.after(2):
         if found := _CODE.pattern.match(line.text):
-            return sighting.finding(
-                code=found["code"], message=found["message"], last=line.number
-            )
+            return sighting.finding(code=found["code"], message=found["message"], last=line.number)
     return None
 
 
@@ -76,18 +80,76 @@ RULES: tuple[Rule, ...] = (
         _with_body,
         within=True,
     ),
-    rule("astro", TYPE, "rror", rf"^{AT} - (?P<severity>error|warning) (?P<code>ts\(\d+\)|astro\(\d+\)): (?P<message>.+)", _with_body),
-    rule("deno", TYPE, "[ERROR]", r"^(?:error: )?(?P<code>TS\d+) \[ERROR\]: (?P<message>.+)", _file_after),
-    rule("tsc", CONFIG, "rror TS", r"^(?:error|.{0,40}ERROR.{0,20}) ?(?P<code>TS\d+): (?P<message>.+)"),
+    rule(
+        "astro",
+        TYPE,
+        "rror",
+        rf"^{AT} - (?P<severity>error|warning) (?P<code>ts\(\d+\)|astro\(\d+\)): (?P<message>.+)",
+        _with_body,
+    ),
+    rule(
+        "deno",
+        TYPE,
+        "[ERROR]",
+        r"^(?:error: )?(?P<code>TS\d+) \[ERROR\]: (?P<message>.+)",
+        _file_after,
+    ),
+    rule(
+        "tsc",
+        CONFIG,
+        "rror TS",
+        r"^(?:error|.{0,40}ERROR.{0,20}) ?(?P<code>TS\d+): (?P<message>.+)",
+    ),
     rule("next", TYPE, "ype error", r"^\s*Type error: (?P<message>.+)", _place_before),
-    rule("ts-loader", TYPE, "ERROR in ", rf"ERROR in {FILE}\((?P<line>\d+),(?P<column>\d+)\):?$", _code_after),
+    rule(
+        "ts-loader",
+        TYPE,
+        "ERROR in ",
+        rf"ERROR in {FILE}\((?P<line>\d+),(?P<column>\d+)\):?$",
+        _code_after,
+    ),
     rule("fork-ts-checker", TYPE, "ERROR in ", rf"^ERROR in {AT}$", _code_after),
-    rule("ts-loader", TYPE, "rror in ", rf"TypeScript error in {FILE}\((?P<line>\d+),(?P<column>\d+)\):$", lambda s: _line_after(s)),
-    rule("rollup", TYPE, "rror", rf"\[plugin typescript\] {FILE} \((?P<line>\d+):(?P<column>\d+)\): (?:@rollup/plugin-typescript )?(?P<code>TS\d+): (?P<message>.+)", _with_body),
-    rule("rollup", TYPE, "rror", rf"@rollup/plugin-typescript (?P<code>TS\d+): (?P<message>.+)", _file_after),
-    rule("vite-plugin-checker", TYPE, "ERROR(", r"ERROR\((?:TypeScript|vue-tsc)\)\s+(?P<message>.+)", _file_after),
-    rule("svelte-check", TYPE, "rror", r"^Error: (?P<message>.+?)(?: \((?:ts|js|svelte|css)\))?$", _place_before),
-    rule("svelte-check", TYPE, "ERROR", r"^\d{6,} ERROR \"(?P<file>[^\"]+)\" (?P<line>\d+):(?P<column>\d+) \"(?P<message>.+)\"$"),
+    rule(
+        "ts-loader",
+        TYPE,
+        "rror in ",
+        rf"TypeScript error in {FILE}\((?P<line>\d+),(?P<column>\d+)\):$",
+        lambda s: _line_after(s),
+    ),
+    rule(
+        "rollup",
+        TYPE,
+        "rror",
+        rf"\[plugin typescript\] {FILE} \((?P<line>\d+):(?P<column>\d+)\): (?:@rollup/plugin-typescript )?(?P<code>TS\d+): (?P<message>.+)",
+        _with_body,
+    ),
+    rule(
+        "rollup",
+        TYPE,
+        "rror",
+        rf"@rollup/plugin-typescript (?P<code>TS\d+): (?P<message>.+)",
+        _file_after,
+    ),
+    rule(
+        "vite-plugin-checker",
+        TYPE,
+        "ERROR(",
+        r"ERROR\((?:TypeScript|vue-tsc)\)\s+(?P<message>.+)",
+        _file_after,
+    ),
+    rule(
+        "svelte-check",
+        TYPE,
+        "rror",
+        r"^Error: (?P<message>.+?)(?: \((?:ts|js|svelte|css)\))?$",
+        _place_before,
+    ),
+    rule(
+        "svelte-check",
+        TYPE,
+        "ERROR",
+        r"^\d{6,} ERROR \"(?P<file>[^\"]+)\" (?P<line>\d+):(?P<column>\d+) \"(?P<message>.+)\"$",
+    ),
     rule("flow", TYPE, "rror -", rf"^Error -{{5,}} {AT}$", lambda s: _flow(s)),
 )
 
@@ -106,6 +168,8 @@ def _flow(sighting: Sighting) -> Finding | None:
         if line.text.strip():
             message, _, code = line.text.strip().rpartition(" [")
             return sighting.finding(
-                message=message or line.text, code=code.rstrip("]") if message else None, last=line.number
+                message=message or line.text,
+                code=code.rstrip("]") if message else None,
+                last=line.number,
             )
     return None
