@@ -90,4 +90,4 @@ def _read_line(
             return
     if findings.full(steps.current):
         return
-    findings.read(window, line, _PREFILTER.rules_for(triggers), steps.current)
+    findings.read(window, line, _PREFILTER.rules(line.text, triggers), steps.current)

@@ -1,6 +1,7 @@
 """What was found so far, bounded: a log without end must not fill the memory."""
 
 from collections import Counter, deque
+from collections.abc import Iterable
 
 from codeb_mcp.diagnosis.lines import Line
 from codeb_mcp.diagnosis.paths import relative
@@ -15,8 +16,6 @@ MOST = 3_000
 EXCERPT_LINES = 40
 EXCERPT_WIDTH = 300
 EXCERPT_SIZE = 3_000
-
-Candidates = tuple[tuple[Rule, tuple[str, ...]], ...]
 
 
 class Findings:
@@ -38,13 +37,11 @@ class Findings:
         self.truncated = True
         return True
 
-    def read(self, window: Window, line: Line, candidates: Candidates, step: Step) -> None:
+    def read(self, window: Window, line: Line, rules: Iterable[Rule], step: Step) -> None:
         """Try the rules on a line; the first that makes something of it has it."""
         taken = line.number <= self._taken_until.get(line.stream, 0)
-        for rule, hints in candidates:
+        for rule in rules:
             if taken and not rule.within:
-                continue
-            if hints and not any(hint in line.text for hint in hints):
                 continue
             if not (match := rule.find(line.text)):
                 continue

@@ -103,7 +103,15 @@ class Prefilter:
         words = "|".join(re2.escape(trigger) for trigger in TRIGGERS)
         self._pattern = re2.compile(f"{words}|({_LOCATION})".encode())
         self._names = {trigger.encode(): trigger for trigger in TRIGGERS}
-        self.rules_for = lru_cache(maxsize=4096)(self._rules_for)
+        numbered = list(enumerate(self._rules))
+        hints = dict.fromkeys(hint for each in self._rules for hint in each.hints)
+        self._by_hint = {
+            hint: tuple(number for number, each in numbered if hint in each.hints)
+            for hint in hints
+            if hint != LOCATION
+        }
+        self._always = tuple(number for number, each in numbered if LOCATION in each.hints)
+        self._hints_with = lru_cache(maxsize=4096)(self._hints)
 
     def hits(self, block: bytes, begin: int, end: int) -> Iterator[tuple[int, str]]:
         """Offset and trigger of each hit in `block`, in order."""
@@ -111,22 +119,21 @@ class Prefilter:
         for match in self._pattern.finditer(block, begin, end):
             yield match.start(), names.get(match.group(), LOCATION)
 
-    def _rules_for(self, triggers: frozenset[str]) -> tuple[tuple[Rule, tuple[str, ...]], ...]:
-        """The rules that may match a line with these triggers; `()` as hints is always."""
-        return tuple(self._candidates(triggers))
+    def rules(self, text: str, triggers: frozenset[str]) -> list[Rule]:
+        """The rules that may match a line with these triggers, in their order."""
+        wanted = set(self._always) if LOCATION in triggers else set()
+        for hint, numbers in self._hints_with(triggers):
+            if hint in text:
+                wanted.update(numbers)
+        return [self._rules[number] for number in sorted(wanted)]
 
-    def _candidates(self, triggers: frozenset[str]) -> Iterator[tuple[Rule, tuple[str, ...]]]:
-        for each in self._rules:
-            if LOCATION in each.hints and LOCATION in triggers:
-                yield each, ()
-                continue
-            hints = tuple(
-                hint
-                for hint in each.hints
-                if hint != LOCATION and any(trigger in hint for trigger in triggers)
-            )
-            if hints:
-                yield each, hints
+    def _hints(self, triggers: frozenset[str]) -> tuple[tuple[str, tuple[int, ...]], ...]:
+        """The hints with one of the triggers, each with the numbers of its rules."""
+        return tuple(
+            (hint, numbers)
+            for hint, numbers in self._by_hint.items()
+            if any(trigger in hint for trigger in triggers)
+        )
 
 
 def _triggered(hint: str) -> bool:
