@@ -1,5 +1,6 @@
 """What was found so far, bounded: a log without end must not fill the memory."""
 
+import re
 from collections import Counter, deque
 from collections.abc import Iterable
 
@@ -16,6 +17,13 @@ MOST = 3_000
 EXCERPT_LINES = 40
 EXCERPT_WIDTH = 300
 EXCERPT_SIZE = 3_000
+# of what an annotation carries, only diagnostics of one line are read by the tools' own rules
+_ANNOTATED = frozenset(
+    (IncidentType.LINT_ERROR, IncidentType.TYPE_ERROR, IncidentType.SYNTAX_ERROR)
+)
+_TEST_FILE = re.compile(
+    r"(?:[._-]|^)(?:test|spec|cy|e2e)s?\.|(?:^|/)(?:__)?tests?(?:__)?/|(?:^|/)test_|_test\."
+)
 
 
 class Findings:
@@ -40,8 +48,9 @@ class Findings:
     def read(self, window: Window, line: Line, rules: Iterable[Rule], step: Step) -> None:
         """Try the rules on a line; the first that makes something of it has it."""
         taken = line.number <= self._taken_until.get(line.stream, 0)
+        annotated = line.mark == "error" and "file=" in line.attributes
         for rule in rules:
-            if taken and not rule.within:
+            if (taken and not rule.within) or (annotated and rule.type not in _ANNOTATED):
                 continue
             if not (match := rule.find(line.text)):
                 continue
@@ -50,7 +59,7 @@ class Findings:
                 for each in made if isinstance(made, list) else (made,):
                     self._add(each, window, line.stream, step)
                 return
-        if line.mark == "error" and "file=" in line.attributes and not taken:
+        if annotated and not taken:
             self._add(_annotation(line), window, line.stream, step)
 
     def step_failed(self, window: Window, line: Line, step: Step) -> None:
@@ -103,11 +112,14 @@ def _excerpt(window: Window, made: Finding) -> str:
 def _annotation(line: Line) -> Finding:
     """`::error file=a.ts,line=3,col=5::message`, from any tool."""
     pairs = (part.split("=", 1) for part in line.attributes.split(",") if "=" in part)
-    values = {name.strip(): value.strip() for name, value in pairs}
+    values = {name.strip().rsplit(" ", 1)[-1]: value.strip() for name, value in pairs}
     made = Finding(IncidentType.LINT_ERROR, "annotation", line.text.strip(), line.number)
     made.file = relative(values["file"]) if values.get("file") else None
     made.line = int(values["line"]) if values.get("line", "").isdigit() else None
     made.column = int(values["col"]) if values.get("col", "").isdigit() else None
     made.code = values.get("title")
     made.first = made.last = line.number
+    if _TEST_FILE.search(made.file or ""):
+        made.type, made.weight, made.code = IncidentType.TEST_FAILURE, Weight.SUMMARY, None
+        made.message = f"{values.get('title', '')}: {made.message}".lstrip(": ")
     return made

@@ -104,8 +104,17 @@ def _without_mark(text: str, line: Line) -> str:
     found = _MARK.match(text)
     if not found:
         return text
-    line.mark, line.attributes = found[1], found[2].strip()
-    return text[found.end() :]
+    line.mark, line.attributes = found[1], _unescaped(found[2].strip())
+    return _unescaped(text[found.end() :])
+
+
+def _unescaped(text: str) -> str:
+    """What workflow commands escape; a message of several lines becomes one."""
+    if "%" not in text:
+        return text
+    for code, plain in (("%0D", ""), ("%0A", "\n"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
+        text = text.replace(code, plain)
+    return " ".join(text.split("\n")).rstrip()
 
 
 def _without_prefix(text: str) -> tuple[str, str]:

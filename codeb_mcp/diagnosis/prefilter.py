@@ -14,7 +14,8 @@ from codeb_mcp.diagnosis.rules import Rule
 
 LOCATION = "<:line:column>"
 """A hint that stands for `name:12:5` or `  12:5 `: all that some linters' lines share."""
-_LOCATION = r"[A-Za-z_]:\d+:\d+|  \d+:\d+\s|Line \d+:\d+"
+_COLOUR = r"(?:\x1b\[[\d;]*m)*"
+_LOCATION = rf"[A-Za-z_]{_COLOUR}:{_COLOUR}\d+{_COLOUR}:{_COLOUR}\d+|  \d+:\d+\s|Line \d+:\d+"
 MARKS = ("##[", "::error", "exit")
 """Triggers for the sake of steps: what CI systems say about them."""
 
@@ -88,7 +89,20 @@ TRIGGERS = (
         "has no in",
         "snyk.io",
     ),
-    *("ommand '", "nput required", "not recognized", "unbound", " MD0", "odule named", "does not"),
+    *(
+        "ommand '",
+        "nput required",
+        "not recognized",
+        "unbound",
+        " MD0",
+        "odule named",
+        "does not",
+        ",-[",
+        "╭─[",
+        "rrectly sorted",
+        ": [",
+        "severity",
+    ),
 )
 
 

@@ -37,6 +37,7 @@ COMMANDS = (
     ("job", "run"),
     ("remove",),
     ("logs",),
+    ("heal",),
     ("ports",),
     ("ports", "allocate"),
     ("ports", "release"),

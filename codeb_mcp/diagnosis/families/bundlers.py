@@ -25,9 +25,9 @@ _PLACES = tuple(
     for pattern in (
         rf"[╭,][-─]+\[ ?{AT} ?\]",
         rf"^\s*(?:file|File|id): {AT}(?:$|\s)",
-        rf"^\s*(?:>\s*)?(?P<file>(?:\.{{0,2}}/)?[^\s:()]+\.\w{{1,8}}) \((?P<line>\d+):(?P<column>\d+)\)",
-        rf"(?:SyntaxError|Error|error): (?:\[.{{1,60}}\] )?(?P<file>/?[^\s:()]+\.\w{{1,8}}): .{{0,200}}\((?P<line>\d+):(?P<column>\d+)\)",
-        rf"^\s*(?:@ |at )?(?P<file>\.{{0,2}}/[^\s:]+\.\w{{1,8}}):? (?P<line>\d+):(?P<column>\d+)",
+        r"^\s*(?:>\s*)?(?P<file>(?:\.{0,2}/)?[^\s:()]+\.\w{1,8}) \((?P<line>\d+):(?P<column>\d+)\)",
+        r"(?:SyntaxError|Error|error): (?:\[.{1,60}\] )?(?P<file>/?[^\s:()]+\.\w{1,8}): .{0,200}\((?P<line>\d+):(?P<column>\d+)\)",
+        r"^\s*(?:@ |at )?(?P<file>\.{0,2}/[^\s:]+\.\w{1,8}):? (?P<line>\d+):(?P<column>\d+)",
         rf"^\s*{AT}:?(?:$|\s| ERROR)",
         r"^\s*(?:file|File|id): (?P<file>\S+\.\w+)(?P<line>)(?P<column>)$",
         rf"\({AT}\)?$",
@@ -44,6 +44,7 @@ def place(made: Finding, lines: list[Line]) -> Finding:
     found = [
         (line, match)
         for line in lines
+        if not line.text.lstrip().startswith("at ")
         for pattern in _PLACES
         if (match := pattern.search(line.text))
     ]
@@ -166,7 +167,7 @@ def _next(sighting: Sighting) -> list[Finding]:
         found = _NEXT_FILE.match(line.text.strip())
         if not found:
             continue
-        below = [each for each in lines[index + 1 : index + 25]]
+        below = list(lines[index + 1 : index + 25])
         stop = next(
             (
                 at
@@ -244,7 +245,38 @@ def _node_esm(sighting: Sighting) -> Finding:
     return made
 
 
+def _swc_line(sighting: Sighting) -> Finding | None:
+    """`error: Expected …` above ` --> file:1:2` or ` |`; Rust says the same, and is asked first."""
+    for line in sighting.after(1):
+        found = re.match(rf"\s+--> {FILE}:(?P<line>\d+):(?P<column>\d+)$", line.text)
+        if found and re.search(r"\.[cm]?[jt]sx?$", found["file"]):
+            return sighting.finding(
+                file=relative(found["file"]), line=int(found["line"][:8]), last=line.number + 5
+            )
+    return None
+
+
+def _prerender(sighting: Sighting) -> Finding | None:
+    said = next((line.text.strip() for line in sighting.after(4) if "rror" in line.text), "")
+    made = sighting.finding(
+        message=f"prerendering {sighting.group('message')}: {said}", last=sighting.line.number + 10
+    )
+    made.type = IncidentType.CONFIG_ERROR if "env" in said.lower() else IncidentType.TYPE_ERROR
+    return place(made, list(sighting.after(12)))
+
+
+def _boxed(sighting: Sighting) -> Finding | None:
+    """`x message` or `× message` above `,-[file:1:2]`."""
+    for line in sighting.before(3):
+        if found := re.match(r"^\s*(?:Error:\s+)?(?:x|×|✖|error:) (?P<message>\S.*)$", line.text):
+            made = sighting.finding(message=found["message"], at=line.number, first=line.number)
+            made.last = sighting.line.number + 6
+            return kind(made, made.message)
+    return None
+
+
 RULES: tuple[Rule, ...] = (
+    rule("swc", SYNTAX, (",-[", "╭─["), rf"^\s*[╭,][-─]+\[ ?{AT} ?\]", _boxed),
     rule("esbuild", SYNTAX, "ERROR]", r"^\s*(?:✘|X|\u2718|×) \[ERROR\] (?P<message>.+)$", _esbuild),
     rule("vite", IMPORT, "rror during build", r"error during build:$", _build_error),
     rule(
@@ -262,7 +294,7 @@ RULES: tuple[Rule, ...] = (
         "webpack",
         CONFIG,
         ("ERROR in ",),
-        rf"ERROR in (?:\./)?(?P<file>(?:multi )?[^\s:]+\.\w{{1,8}})(?:[ :](?P<line>\d+):(?P<column>\d+)(?:-[\d:]+)?)?$",
+        r"ERROR in (?:\./)?(?P<file>(?:multi )?[^\s:]+\.\w{1,8})(?:[ :](?P<line>\d+):(?P<column>\d+)(?:-[\d:]+)?)?$",
         _webpack,
     ),
     rule("webpack", CONFIG, "ERROR in ", r"ERROR in (?P<chunk>\S.*|)$", _webpack),
@@ -276,7 +308,7 @@ RULES: tuple[Rule, ...] = (
         _next,
     ),
     rule("swc", SYNTAX, "×", r"^\s*(?:Error:\s+)?× (?P<message>.+)$", _swc),
-    rule("swc", SYNTAX, "rror:", r"^error: (?P<message>.+)$", lambda s: _swc_line(s)),
+    rule("swc", SYNTAX, "rror:", r"^error: (?P<message>.+)$", _swc_line),
     rule(
         "babel",
         SYNTAX,
@@ -289,7 +321,7 @@ RULES: tuple[Rule, ...] = (
         TYPE,
         "rror",
         r"^Error occurred prerendering page \"(?P<message>[^\"]+)\"",
-        lambda s: _prerender(s),
+        _prerender,
     ),
     rule(
         "parcel", IMPORT, "rror", r"^🚨 Build failed\.?$|^× Build failed", weight=Weight.CONSEQUENCE
@@ -302,23 +334,3 @@ RULES: tuple[Rule, ...] = (
         _node_esm,
     ),
 )
-
-
-def _swc_line(sighting: Sighting) -> Finding | None:
-    """`error: Expected …` above ` --> file:1:2` or ` |`; Rust says the same, and is asked first."""
-    for line in sighting.after(1):
-        if found := re.match(rf"\s+--> {FILE}:(?P<line>\d+):(?P<column>\d+)$", line.text):
-            if re.search(r"\.[cm]?[jt]sx?$", found["file"]):
-                return sighting.finding(
-                    file=relative(found["file"]), line=int(found["line"][:8]), last=line.number + 5
-                )
-    return None
-
-
-def _prerender(sighting: Sighting) -> Finding | None:
-    said = next((line.text.strip() for line in sighting.after(4) if "rror" in line.text), "")
-    made = sighting.finding(
-        message=f"prerendering {sighting.group('message')}: {said}", last=sighting.line.number + 10
-    )
-    made.type = IncidentType.CONFIG_ERROR if "env" in said.lower() else IncidentType.TYPE_ERROR
-    return place(made, list(sighting.after(12)))

@@ -77,7 +77,7 @@ def _test(sighting: Sighting) -> Finding | None:
         elif found := re.search(r"(?:Error|Messages):\s+(?P<text>\S.*)", line.text):
             said.append(found["text"])
         elif found := re.match(
-            r"\s{%d,}(?P<file>\S+\.go):(?P<line>\d+): ?(?P<text>.*)" % (depth + 1), line.text
+            rf"\s{{{depth + 1},}}(?P<file>\S+\.go):(?P<line>\d+): ?(?P<text>.*)", line.text
         ):
             if made.file is None:
                 made.file, made.line = relative(found["file"]), int(found["line"][:8])
@@ -153,16 +153,18 @@ def _module(sighting: Sighting) -> Finding:
 def _ginkgo(sighting: Sighting) -> Finding | None:
     made = sighting.finding()
     for line in sighting.after(30):
-        if found := re.match(
-            r"\s*(?:In \[\w+\] at: |\[FAILED\] .*at )?(?P<file>/\S+\.go):(?P<line>\d+)", line.text
-        ):
-            if not foreign(found["file"]):
-                made.file, made.line, made.last = (
-                    relative(found["file"]),
-                    int(found["line"][:8]),
-                    line.number,
-                )
-                return made
+        if (
+            found := re.match(
+                r"\s*(?:In \[\w+\] at: |\[FAILED\] .*at )?(?P<file>/\S+\.go):(?P<line>\d+)",
+                line.text,
+            )
+        ) and not foreign(found["file"]):
+            made.file, made.line, made.last = (
+                relative(found["file"]),
+                int(found["line"][:8]),
+                line.number,
+            )
+            return made
     return None
 
 
@@ -196,7 +198,7 @@ RULES: tuple[Rule, ...] = (
             "updates to",
             "exit",
         ),
-        rf"^go: (?!downloading|finding|extracting|found|added|upgraded|warning)(?P<message>.*(?:missing|cannot|not found|unknown revision|inconsistent|updates to go\.(?:mod|sum)|errors? parsing|requires|invalid|no such|unrecognized|timeout|dial tcp|disabled|mismatch|denied|toolchain|exit status).*)$",
+        r"^go: (?!downloading|finding|extracting|found|added|upgraded|warning)(?P<message>.*(?:missing|cannot|not found|unknown revision|inconsistent|updates to go\.(?:mod|sum)|errors? parsing|requires|invalid|no such|unrecognized|timeout|dial tcp|disabled|mismatch|denied|toolchain|exit status).*)$",
         _module,
     ),
     rule(

@@ -71,7 +71,7 @@ def _row_tool(code: str | None, match: re.Match[str]) -> str:
     if match["code2"]:
         return "yamllint"
     if (
-        match["severity"] in {"✖", "×", "✘", "\u2716"}
+        match["severity"] in {"✖", "×", "✘"}
         and code
         and "/" not in code
         and code in _STYLELINT_NAMES
@@ -155,7 +155,7 @@ def _json(sighting: Sighting) -> list[Finding]:
     return made
 
 
-def _xml(sighting: Sighting) -> Finding | None:
+def _xml(sighting: Sighting) -> list[Finding] | None:
     """Checkstyle: `<file name=…>` on this line or above, `<error line=…>` on this one."""
     text = sighting.line.text
     file = re.search(r"<file name=\"([^\"]+)\"", text)
@@ -185,10 +185,10 @@ def _xml(sighting: Sighting) -> Finding | None:
                 warning=values.get("severity") in {"warning", "info"},
             )
         )
-    return made or None  # type: ignore[return-value]
+    return made or None
 
 
-def _tap(sighting: Sighting) -> Finding | None:
+def _tap(sighting: Sighting) -> list[Finding] | None:
     """ESLint's tap formatter: a YAML block with `ruleId:` below `not ok 1 - file`."""
     made = []
     current: dict[str, str] = {}
@@ -210,7 +210,7 @@ def _tap(sighting: Sighting) -> Finding | None:
                     last=line.number,
                 )
             )
-    return made or None  # type: ignore[return-value]
+    return made or None
 
 
 def _block(sighting: Sighting) -> Finding:
@@ -262,7 +262,55 @@ def _unformatted(sighting: Sighting) -> list[Finding]:
     return made[::-1] or [sighting.finding()]
 
 
+def _junit(sighting: Sighting) -> Finding:
+    made = sighting.finding()
+    for line in (sighting.line, *sighting.before(5)):
+        if found := re.search(
+            r"<test(?:suite|case)[^>]* (?:package|classname|name)=\"(?:org\.eslint)?[^\"]*\"[^>]*?name=\"(?P<file>[^\"]+\.\w+)\"",
+            line.text,
+        ):
+            made.file = relative(found["file"])
+            break
+        if found := re.search(r"classname=\"(?P<file>[^\"]+)\"", line.text):
+            made.file = relative(found["file"])
+            break
+    return made
+
+
+def _under_header(sighting: Sighting) -> Finding | None:
+    for line in sighting.before(60):
+        if re.match(r"\s+Line \d+:", line.text) or not line.text.strip():
+            continue
+        if found := _HEADER.match(line.text.strip()):
+            return sighting.finding(file=relative(found["file"]))
+        return None
+    return None
+
+
+def _biome_file(sighting: Sighting) -> Finding | None:
+    for line in sighting.before(4):
+        if found := re.match(
+            rf"{FILE}(?::(?P<line>\d+):\d+)? (?P<code>format|organizeImports|assist/\S+|check|lint\S*)\b",
+            line.text,
+        ):
+            made = sighting.finding(
+                file=relative(found["file"]), code=found["code"], first=line.number
+            )
+            made.last = sighting.line.number + 8
+            return made
+    return None
+
+
 RULES: tuple[Rule, ...] = (
+    rule(
+        "stylelint", LINT, "rror]", rf"^\s*{AT}: (?P<message>.+?) \((?P<code>[\w/-]+)\) \[error\]$"
+    ),
+    rule(
+        "oxlint",
+        LINT,
+        "rror/",
+        rf"^\s*{AT}: (?P<message>.+?) \[Error/(?P<code>[\w@/-]+\([\w@/-]+\))\]$",
+    ),
     rule(
         "eslint",
         LINT,
@@ -322,21 +370,21 @@ RULES: tuple[Rule, ...] = (
     ),
     rule("eslint", LINT, ("rror",), r"[\[{]\"(?:filePath|results)\":", _json),
     rule("eslint", LINT, "rrorCount", r"\"filePath\":", _json),
-    rule("checkstyle", LINT, ("<error ",), r"<error (?=[^>]*line=)", _xml),  # type: ignore[arg-type]
-    rule("eslint", LINT, "not ok", rf"^not ok \d+ - (?P<file>\S*[/\\.]\S+\.\w+)$", _tap),
+    rule("checkstyle", LINT, ("<error ",), r"<error (?=[^>]*line=)", _xml),
+    rule("eslint", LINT, "not ok", r"^not ok \d+ - (?P<file>\S*[/\\.]\S+\.\w+)$", _tap),
     rule(
         "eslint",
         LINT,
         "rror",
         r"<failure message=\"(?P<message>[^\"]*)\"><!\[CDATA\[line (?P<line>\d+), col (?P<column>\d+), Error - .*?(?:\((?P<code>[\w@/.-]+)\))?\]\]>",
-        lambda s: _junit(s),
+        _junit,
     ),
     rule(
         "eslint",
         LINT,
         (LOCATION,),
         r"^\s+Line (?P<line>\d+):(?P<column>\d+):\s+(?P<message>.+?)(?:\s{2,}(?P<code>[\w@/.-]+))?$",
-        lambda s: _under_header(s),
+        _under_header,
     ),
     rule(
         "eslint",
@@ -364,14 +412,14 @@ RULES: tuple[Rule, ...] = (
         LINT,
         (" would ", "would have"),
         r"(?:×|✖) (?P<message>(?:Formatter would have printed|The imports and exports are not sorted|Import statements could be|File content differs).*)",
-        lambda s: _biome_file(s),
+        _biome_file,
     ),
     rule(
         "biome",
         LINT,
         "rror",
         r"(?:×|✖) (?P<message>(?:The imports and exports are not sorted|Import statements could).*)",
-        lambda s: _biome_file(s),
+        _biome_file,
     ),
     rule("oxlint", LINT, ("×",), r"^\s*× (?P<code>[\w@/-]+\([\w@/-]+\)): (?P<message>.+)", _boxed),
     rule(
@@ -408,42 +456,3 @@ RULES: tuple[Rule, ...] = (
     rule("commitlint", LINT, "✖", r"^✖\s+(?P<message>[a-z].+?) \[(?P<code>[\w-]+)\]$"),
     rule("cspell", LINT, "Unknown", rf"^{AT} - (?P<message>Unknown word .+)"),
 )
-
-
-def _junit(sighting: Sighting) -> Finding:
-    made = sighting.finding()
-    for line in (sighting.line, *sighting.before(5)):
-        if found := re.search(
-            r"<test(?:suite|case)[^>]* (?:package|classname|name)=\"(?:org\.eslint)?[^\"]*\"[^>]*?name=\"(?P<file>[^\"]+\.\w+)\"",
-            line.text,
-        ):
-            made.file = relative(found["file"])
-            break
-        if found := re.search(r"classname=\"(?P<file>[^\"]+)\"", line.text):
-            made.file = relative(found["file"])
-            break
-    return made
-
-
-def _under_header(sighting: Sighting) -> Finding | None:
-    for line in sighting.before(60):
-        if re.match(r"\s+Line \d+:", line.text) or not line.text.strip():
-            continue
-        if found := _HEADER.match(line.text.strip()):
-            return sighting.finding(file=relative(found["file"]))
-        return None
-    return None
-
-
-def _biome_file(sighting: Sighting) -> Finding | None:
-    for line in sighting.before(4):
-        if found := re.match(
-            rf"{FILE}(?::(?P<line>\d+):\d+)? (?P<code>format|organizeImports|assist/\S+|check|lint\S*)\b",
-            line.text,
-        ):
-            made = sighting.finding(
-                file=relative(found["file"]), code=found["code"], first=line.number
-            )
-            made.last = sighting.line.number + 8
-            return made
-    return None

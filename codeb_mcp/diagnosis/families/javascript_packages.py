@@ -73,7 +73,7 @@ def _npm(sighting: Sighting) -> Finding | None:
         "EUSAGE",
         "EINVALIDTAGNAME",
     }:
-        made.type = DEPENDENCY if code == "EUSAGE" or code == "E403" else CONFIG
+        made.type = DEPENDENCY if code in {"EUSAGE", "E403"} else CONFIG
     elif code == "ENOENT" and "package.json" in made.message:
         made.type, made.file = CONFIG, None
     return made
@@ -104,9 +104,9 @@ def _missing_script(sighting: Sighting) -> Finding:
 def _pnpm(sighting: Sighting) -> Finding:
     code = sighting.group("code") or ""
     made = sighting.finding(message=f"{code}: {sighting.group('message') or ''}")
-    said = [line.text.strip() for line in sighting.after(4) if line.text.strip()]
+    said = [text for line in sighting.after(6) if (text := line.text.strip(" │├╰─▶×"))]
     if len(made.message) < len(code) + 30 and said:
-        made.message = f"{made.message} {said[0]}"
+        made.message = f"{made.message} {' '.join(said[:3])}"
     made.last = made.at + 4
     if re.search(r"FETCH_5|FETCH_429|META_FETCH_FAIL|TARBALL_INTEGRITY", code) or NETWORK.search(
         made.message
@@ -125,6 +125,19 @@ def _pnpm(sighting: Sighting) -> Finding:
 def _yarn(sighting: Sighting) -> Finding:
     made = sighting.finding()
     if NETWORK.search(made.message):
+        made.type = INFRA
+    return made
+
+
+def _berry(sighting: Sighting) -> Finding | None:
+    """Yarn 2 and later say everything with a code, good news too."""
+    code, message = sighting.group("code") or "", sighting.group("message") or ""
+    if code in {"YN0000", "YN0013", "YN0007", "YN0002", "YN0019"}:
+        if not re.match(r"Failed with errors", message):
+            return None
+        return sighting.finding(weight=Weight.CONSEQUENCE, type=UNKNOWN)
+    made = sighting.finding()
+    if code == "YN0001" and NETWORK.search(message):
         made.type = INFRA
     return made
 
@@ -163,7 +176,7 @@ RULES: tuple[Rule, ...] = (
         ("ERR! cipm", "ERR! Invalid", "rror Invalid: lock"),
         r"npm (?:ERR!|error) (?P<message>(?:cipm can only|Invalid: lock file|Invalid Version|Invalid tag name).+)",
     ),
-    rule("pnpm", DEPENDENCY, "ERR_PNPM", r"(?P<code>ERR_PNPM_\w+)\W+(?P<message>.*)", _pnpm),
+    rule("pnpm", DEPENDENCY, "ERR_PNPM", r"(?P<code>ERR_PNPM_\w+)\W*(?P<message>.*)", _pnpm),
     rule(
         "pnpm",
         UNKNOWN,
@@ -203,7 +216,7 @@ RULES: tuple[Rule, ...] = (
         DEPENDENCY,
         ("would", "annot", "rror", "ERR", "failed", "ould not", "not found"),
         r"(?:➤|->) (?P<code>YN\d{4}): (?:[│┌└] )*(?P<message>(?=.*(?:would have been|annot|rror|isn't|not found|fail|forbidden|ouldn't|ould not|doesn't)).+)$",
-        lambda s: _berry(s),
+        _berry,
     ),
     rule("yarn", CONFIG, "rror:", r"^Usage Error: (?P<message>.+)"),
     rule(
@@ -236,16 +249,3 @@ RULES: tuple[Rule, ...] = (
         weight=Weight.CONSEQUENCE,
     ),
 )
-
-
-def _berry(sighting: Sighting) -> Finding | None:
-    """Yarn 2 and later say everything with a code, good news too."""
-    code, message = sighting.group("code") or "", sighting.group("message") or ""
-    if code in {"YN0000", "YN0013", "YN0007", "YN0002", "YN0019"}:
-        if not re.match(r"Failed with errors", message):
-            return None
-        return sighting.finding(weight=Weight.CONSEQUENCE, type=UNKNOWN)
-    made = sighting.finding()
-    if code == "YN0001" and NETWORK.search(message):
-        made.type = INFRA
-    return made

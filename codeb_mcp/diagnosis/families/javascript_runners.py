@@ -137,9 +137,9 @@ def _tap(sighting: Sighting) -> Finding | None:
         if "subtestsFailed" in text:
             return None
         found = _TAP_PLACE.search(text) or _TAP_FRAME.match(line.text)
-        if found and not re.search(r"node_modules|^node:", found["file"]):
-            if place is None or "location:" in place[0]:
-                place = (text, found)
+        own = found and not re.search(r"node_modules|^node:", found["file"])
+        if found and own and (place is None or "location:" in place[0]):
+            place = (text, found)
     if place:
         made.file, made.line = relative(place[1]["file"]), int(place[1]["line"][:8])
     return made
@@ -147,7 +147,7 @@ def _tap(sighting: Sighting) -> Finding | None:
 
 def _bun(sighting: Sighting) -> Finding | None:
     """Bun prints the error first and `(fail) name` last."""
-    lines = [line for line in sighting.before(40)]
+    lines = list(sighting.before(40))
     body = until(lines, re.compile(r"\((?:pass|fail)\)|\S+\.(?:test|spec)\.\w+:$"))[::-1]
     made = sighting.finding()
     said = next((line.text.strip() for line in body if line.text.startswith("error:")), "")

@@ -54,7 +54,7 @@ def _uncaught(sighting: Sighting) -> Finding | None:
     elif own and not own.foreign:
         made.file, made.line, made.column = own.file, own.line, own.column
     imported = re.search(r"imported from (?P<file>\S+\.\w+)", message)
-    if imported and made.file is None:
+    if imported and made.file is None and not foreign(imported["file"]):
         made.file = relative(imported["file"].strip("'\""))
     for line in sighting.after(12):
         if (
@@ -94,7 +94,7 @@ RULES: tuple[Rule, ...] = (
         "node",
         UNKNOWN,
         "rror",
-        r"^\s{0,2}(?:Uncaught )?(?:\[?[A-Z]\w*Error(?: \[\w+\])?|Error(?: \[\w+\])?): (?P<message>.+)$",
+        r"^\s{0,2}(?:Uncaught |Exception during run: )?(?:\[?[A-Z]\w*Error(?: \[\w+\])?|Error(?: \[\w+\])?): (?P<message>.+)$",
         _uncaught,
         Weight.SUMMARY,
     ),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from codeb_mcp.diagnosis.lines import Line
 from codeb_mcp.diagnosis.paths import relative
-from codeb_mcp.diagnosis.rules import FILE, Finding, Rule, Sighting, Weight, rule
+from codeb_mcp.diagnosis.rules import Finding, Rule, Sighting, Weight, rule
 from codeb_mcp.domain.incident import IncidentType
 
 TYPE, IMPORT, SYNTAX = IncidentType.TYPE_ERROR, IncidentType.IMPORT_ERROR, IncidentType.SYNTAX_ERROR
@@ -238,6 +238,18 @@ def _scalatest(sighting: Sighting) -> Finding:
 
 
 _JAVA = r"(?P<file>(?:[A-Za-z]:)?[^\s:\[\]]{1,300}\.(?:java|kts?|scala|groovy))"
+
+
+def _pom(sighting: Sighting) -> Finding:
+    made = sighting.finding()
+    if found := re.search(r"(?P<file>/\S+pom\.xml)(?:.*?@.*line (?P<line>\d+))?", made.message):
+        made.file = relative(found["file"])
+        made.line = int(found["line"][:8]) if found["line"] else None
+    if "Non-resolvable" in made.message:
+        made.type = DEPENDENCY
+    return made
+
+
 RULES: tuple[Rule, ...] = (
     rule(
         "javac",
@@ -324,7 +336,7 @@ RULES: tuple[Rule, ...] = (
         CONFIG,
         "ERROR",
         r"^\[ERROR\]\s+(?P<message>(?:Malformed POM|Non-parseable POM|The goal you specified|No plugin found for prefix|The build could not read|Unknown lifecycle phase|'[\w.]+' for .+ is missing|Non-resolvable (?:parent )?(?:POM|import POM)|Could not find the selected project).*)",
-        lambda s: _pom(s),
+        _pom,
     ),
     rule("maven", UNKNOWN, "ERROR", r"^\[ERROR\]\s+(?P<message>Failed to execute goal .+)", _goal),
     rule("gradle", CONFIG, "went wrong", r"^\* What went wrong:$", _went_wrong),
@@ -354,13 +366,3 @@ RULES: tuple[Rule, ...] = (
         weight=Weight.CONSEQUENCE,
     ),
 )
-
-
-def _pom(sighting: Sighting) -> Finding:
-    made = sighting.finding()
-    if found := re.search(r"(?P<file>/\S+pom\.xml)(?:.*?@.*line (?P<line>\d+))?", made.message):
-        made.file = relative(found["file"])
-        made.line = int(found["line"][:8]) if found["line"] else None
-    if "Non-resolvable" in made.message:
-        made.type = DEPENDENCY
-    return made

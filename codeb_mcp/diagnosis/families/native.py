@@ -150,6 +150,43 @@ def _make(sighting: Sighting) -> Finding:
     return made
 
 
+def _msvc(sighting: Sighting) -> Finding | None:
+    made = sighting.finding()
+    code = made.code or ""
+    if code.startswith("TS"):
+        return None
+    made.tool = {
+        "CS": "csc",
+        "FS": "fsc",
+        "BC": "vbc",
+        "NU": "nuget",
+        "MS": "msbuild",
+        "CA": "dotnet",
+        "ID": "dotnet",
+    }.get(code[:2], "msvc")
+    if code.startswith(("NU", "NET")):
+        made.type = DEPENDENCY
+    elif code.startswith("MS"):
+        made.type = CONFIG
+    elif code.startswith(("CA", "IDE", "SA", "S1", "RCS")):
+        made.type = LINT
+    elif code in {"CS0246", "CS0234", "C1083", "FS0039"}:
+        made.type = IMPORT if code != "FS0039" else TYPE
+    elif code in {
+        "CS1002",
+        "CS1003",
+        "CS1513",
+        "CS1514",
+        "CS1026",
+        "C2143",
+        "C2059",
+        "CS1525",
+        "CS1022",
+    }:
+        made.type = SYNTAX
+    return made
+
+
 RULES: tuple[Rule, ...] = (
     rule(
         "gcc", INFRA, "illed", r"(?P<message>.*fatal error: Killed signal terminated program \w+)"
@@ -172,7 +209,7 @@ RULES: tuple[Rule, ...] = (
         TYPE,
         "rror ",
         rf"(?:^|\s|>){FILE}\((?P<line>\d+)(?:,(?P<column>\d+))?(?:,\d+,\d+)?\)\s?: (?:fatal )?error (?P<code>[A-Z]{{1,4}}\d{{3,5}})\s?: (?P<message>.+?)(?: \[\S+\.\w+proj.*\])?$",
-        lambda s: _msvc(s),
+        _msvc,
     ),
     rule(
         "ld",
@@ -263,40 +300,3 @@ RULES: tuple[Rule, ...] = (
         rf"{FILE}:(?P<line>\d+): .{{0,200}}: (?P<message>Assertion [`'].+' failed\.?)",
     ),
 )
-
-
-def _msvc(sighting: Sighting) -> Finding | None:
-    made = sighting.finding()
-    code = made.code or ""
-    if code.startswith("TS"):
-        return None
-    made.tool = {
-        "CS": "csc",
-        "FS": "fsc",
-        "BC": "vbc",
-        "NU": "nuget",
-        "MS": "msbuild",
-        "CA": "dotnet",
-        "ID": "dotnet",
-    }.get(code[:2], "msvc")
-    if code.startswith(("NU", "NET")):
-        made.type = DEPENDENCY
-    elif code.startswith("MS"):
-        made.type = CONFIG
-    elif code.startswith(("CA", "IDE", "SA", "S1", "RCS")):
-        made.type = LINT
-    elif code in {"CS0246", "CS0234", "C1083", "FS0039"}:
-        made.type = IMPORT if code != "FS0039" else TYPE
-    elif code in {
-        "CS1002",
-        "CS1003",
-        "CS1513",
-        "CS1514",
-        "CS1026",
-        "C2143",
-        "C2059",
-        "CS1525",
-        "CS1022",
-    }:
-        made.type = SYNTAX
-    return made

@@ -58,7 +58,7 @@ def _rspec(sighting: Sighting) -> Finding | None:
     made = sighting.finding()
     for line in sighting.after(40):
         text = line.text.strip()
-        if found := re.match(rf"# (?P<file>\S+?):(?P<line>\d+):in", text):
+        if found := re.match(r"# (?P<file>\S+?):(?P<line>\d+):in", text):
             if not foreign(found["file"]):
                 made.file, made.line, made.last = (
                     relative(found["file"]),
@@ -213,6 +213,15 @@ def _ruby(sighting: Sighting) -> Finding | None:
     return made
 
 
+def _composer(sighting: Sighting) -> Finding:
+    said = [
+        line.text.strip(" -") for line in sighting.after(4) if line.text.strip().startswith("-")
+    ]
+    return sighting.finding(
+        message=" ".join(said[:3]), last=sighting.line.number + 3, file="composer.json"
+    )
+
+
 RULES: tuple[Rule, ...] = (
     rule("nuget", DEPENDENCY, "rror NU", r"error (?P<code>NU\d{4}): (?P<message>.+?)(?: \[.+\])?$"),
     rule(
@@ -246,7 +255,7 @@ RULES: tuple[Rule, ...] = (
         "rubocop",
         LINT,
         (LOCATION,),
-        rf"^(?P<file>\S+\.(?:rb|rake|gemspec|ru)|\S*(?:Gemfile|Rakefile)):(?P<line>\d+):(?P<column>\d+): (?P<severity>[CWEFR]): (?:\[\S+\] )?(?P<code>[A-Z]\w+(?:/\w+)+): (?P<message>.+)$",
+        r"^(?P<file>\S+\.(?:rb|rake|gemspec|ru)|\S*(?:Gemfile|Rakefile)):(?P<line>\d+):(?P<column>\d+): (?P<severity>[CWEFR]): (?:\[\S+\] )?(?P<code>[A-Z]\w+(?:/\w+)+): (?P<message>.+)$",
     ),
     rule(
         "ruby",
@@ -290,9 +299,7 @@ RULES: tuple[Rule, ...] = (
         "atal error",
         r"(?:PHP )?Fatal error: \s?(?P<message>.+) in (?P<file>\S+\.php)(?::| on line )(?P<line>\d+)",
     ),
-    rule(
-        "composer", DEPENDENCY, "roblem ", r"^\s+(?P<message>Problem \d+)$", lambda s: _composer(s)
-    ),
+    rule("composer", DEPENDENCY, "roblem ", r"^\s+(?P<message>Problem \d+)$", _composer),
     rule(
         "elixir",
         TYPE,
@@ -320,7 +327,7 @@ RULES: tuple[Rule, ...] = (
         "actionlint",
         LINT,
         (LOCATION,),
-        rf"^(?P<file>\S+\.ya?ml):(?P<line>\d+):(?P<column>\d+): (?P<message>.+) \[(?P<code>[\w-]+)\]$",
+        r"^(?P<file>\S+\.ya?ml):(?P<line>\d+):(?P<column>\d+): (?P<message>.+) \[(?P<code>[\w-]+)\]$",
     ),
     rule(
         "ktlint",
@@ -329,12 +336,3 @@ RULES: tuple[Rule, ...] = (
         r"^(?P<file>\S+\.kts?):(?P<line>\d+):(?P<column>\d+):? (?P<message>.+?) (?:\((?P<code>[\w:-]+)\)|\[(?P<rule>\w+)\])$",
     ),
 )
-
-
-def _composer(sighting: Sighting) -> Finding:
-    said = [
-        line.text.strip(" -") for line in sighting.after(4) if line.text.strip().startswith("-")
-    ]
-    return sighting.finding(
-        message=" ".join(said[:3]), last=sighting.line.number + 3, file="composer.json"
-    )

@@ -4,7 +4,7 @@ import re
 
 from codeb_mcp.diagnosis.paths import foreign, relative
 from codeb_mcp.diagnosis.prefilter import LOCATION
-from codeb_mcp.diagnosis.rules import FILE, Finding, Rule, Sighting, Weight, rule
+from codeb_mcp.diagnosis.rules import FILE, Finding, Rule, Sighting, rule
 from codeb_mcp.domain.incident import IncidentType
 
 TYPE, LINT, CONFIG, SYNTAX = (
@@ -113,7 +113,45 @@ def _docstyle(sighting: Sighting) -> Finding | None:
     return None
 
 
+def _bare(sighting: Sighting) -> Finding | None:
+    """pyflakes and flake8 with a format that leaves the code out; not `error:`, which others say."""
+    message = sighting.group("message") or ""
+    if re.match(
+        r"(?:error|warning|note|fatal error|in |Warning|DeprecationWarning)\b|\w*Warning:|DEBUG|INFO",
+        message,
+    ):
+        return None
+    if foreign(sighting.group("file") or ""):
+        return None
+    return sighting.finding()
+
+
 RULES: tuple[Rule, ...] = (
+    rule(
+        "black",
+        SYNTAX,
+        "annot parse",
+        rf"^error: (?P<message>cannot parse: {FILE}:(?P<line>\d+):(?P<column>\d+).*)$",
+    ),
+    rule(
+        "mypy",
+        TYPE,
+        "severity",
+        r"^\{\"file\": \"(?P<file>[^\"]+)\", \"line\": (?P<line>\d+), \"column\": (?P<column>\d+),.*?\"message\": \"(?P<message>(?:[^\"\\]|\\.)*)\".*\"code\": \"?(?P<code>[\w-]+)\"?, \"severity\": \"error\"",
+    ),
+    rule(
+        "pylint",
+        LINT,
+        ": [",
+        rf"^{_PY}:(?P<line>\d+): \[(?P<code>[A-Z]{{1,4}}\d{{3,4}}|invalid-syntax)(?:\([\w-]+\))?(?:, ?[^\]]*)?\] (?P<message>.+)$",
+        _coded,
+    ),
+    rule(
+        "isort",
+        LINT,
+        "rrectly sorted",
+        r"(?P<file>[^\s:]+\.pyi?):? (?P<message>Imports are incorrectly sorted.*)$",
+    ),
     rule(
         "mypy",
         TYPE,
@@ -163,7 +201,7 @@ RULES: tuple[Rule, ...] = (
         rf"^{_AT}: (?P<code>[A-Z]{{1,4}}\d{{2,5}}|invalid-syntax)(?:\(\w+\))?:? (?P<message>.+)$",
         _coded,
     ),
-    rule("flake8", LINT, (LOCATION,), rf"^{_AT}:? (?P<message>.+)$", lambda s: _bare(s)),
+    rule("flake8", LINT, (LOCATION,), rf"^{_AT}:? (?P<message>.+)$", _bare),
     rule(
         "ruff",
         LINT,
@@ -204,16 +242,3 @@ RULES: tuple[Rule, ...] = (
         rf"^{_PY}:(?P<line>\d+): \[(?P<code>[A-Z]\d{{3,4}})(?:\([\w-]+\))?, ?[^\]]*\] (?P<message>.+)$",
     ),
 )
-
-
-def _bare(sighting: Sighting) -> Finding | None:
-    """pyflakes and flake8 with a format that leaves the code out; not `error:`, which others say."""
-    message = sighting.group("message") or ""
-    if re.match(
-        r"(?:error|warning|note|fatal error|in |Warning|DeprecationWarning)\b|\w*Warning:|DEBUG|INFO",
-        message,
-    ):
-        return None
-    if foreign(sighting.group("file") or ""):
-        return None
-    return sighting.finding()

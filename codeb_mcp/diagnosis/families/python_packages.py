@@ -66,6 +66,13 @@ def _tree(sighting: Sighting) -> Finding:
     return made
 
 
+def _two(sighting: Sighting) -> Finding:
+    said = [line.text.strip() for line in sighting.after(6) if line.text.strip()][:2]
+    return sighting.finding(
+        message=" ".join([sighting.group("message") or "", *said]), last=sighting.line.number + 4
+    )
+
+
 RULES: tuple[Rule, ...] = (
     rule(
         "pip",
@@ -123,7 +130,7 @@ RULES: tuple[Rule, ...] = (
         DEPENDENCY,
         ("rror",),
         r"^\s*(?P<message>(?:SolverProblemError|RuntimeError|PackageNotFoundError|HashMismatch\w*))$",
-        lambda s: _two(s),
+        _two,
         Weight.SUMMARY,
     ),
     rule(
@@ -143,7 +150,7 @@ RULES: tuple[Rule, ...] = (
         DEPENDENCY,
         ("rror:", "not found", "NotFound", "rror"),
         r"(?P<message>(?:ResolvePackageNotFound|PackagesNotFoundError|LibMambaUnsatisfiableError|UnsatisfiableError|SpecsConfigurationConflictError|CondaHTTPError):?.*)",
-        lambda s: _two(s),
+        _two,
     ),
     rule(
         "setuptools",
@@ -167,10 +174,3 @@ RULES: tuple[Rule, ...] = (
         weight=Weight.CONSEQUENCE,
     ),
 )
-
-
-def _two(sighting: Sighting) -> Finding:
-    said = [line.text.strip() for line in sighting.after(6) if line.text.strip()][:2]
-    return sighting.finding(
-        message=" ".join([sighting.group("message") or "", *said]), last=sighting.line.number + 4
-    )

@@ -159,9 +159,8 @@ def _conftest(sighting: Sighting) -> Finding:
     plain = [line.text.strip() for line in lines if re.match(r"(?:\w+\.)*\w*Error: ", line.text)]
     made = sighting.finding(message=" ".join(said or plain[-1:]) or sighting.line.text)
     made.type = next((kind for pattern, kind in _KINDS if pattern.search(made.message)), IMPORT)
-    if own := last_own(places):
-        if not own.foreign:
-            made.file, made.line = own.file, own.line
+    if (own := last_own(places)) and not own.foreign:
+        made.file, made.line = own.file, own.line
     made.last = min((each.at for each in places[-1:]), default=made.at) + 3
     return made
 
@@ -207,9 +206,9 @@ def _traceback_of(body: Sequence[Line]) -> tuple[str, list[Place], int | None]:
             places, message = [], ""
         elif place := python(line):
             places.append(place)
-        elif line.text[:1].strip() and not message and places:
-            message, at = line.text.strip(), line.number
-        elif line.text[:1].strip() and not places and not message:
+        elif (line.text[:1].strip() and not message and places) or (
+            line.text[:1].strip() and not places and not message
+        ):
             message, at = line.text.strip(), line.number
     return message, places, at
 
@@ -256,6 +255,12 @@ def _syntax(sighting: Sighting) -> Finding | None:
 
 
 RULES: tuple[Rule, ...] = (
+    rule(
+        "python",
+        IMPORT,
+        "odule named",
+        r"^\S*python[\d.]*(?:\.exe)?: (?P<message>No module named .+)$",
+    ),
     rule("pytest", TEST, "___ ", r"^_{3,} (?P<message>\S.*?) _{3,}$", _pytest_section),
     rule(
         "pytest",

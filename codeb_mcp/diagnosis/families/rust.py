@@ -128,6 +128,16 @@ def _fmt(sighting: Sighting) -> Finding:
     )
 
 
+def _old_panic(sighting: Sighting) -> Finding:
+    made = _panic(sighting)
+    if sighting.match["file2"]:
+        path = sighting.match["file2"]
+        if not foreign(path):
+            made.file, made.line = relative(path), int(sighting.match["line2"][:8])
+            made.column = int(sighting.match["column2"][:8])
+    return made
+
+
 RULES: tuple[Rule, ...] = (
     rule(
         "cargo",
@@ -168,7 +178,7 @@ RULES: tuple[Rule, ...] = (
         TEST,
         "anicked",
         rf"thread '(?P<thread>[^']{{1,300}})'(?: \(\d+\))? panicked at (?:{FILE}:(?P<line>\d+):(?P<column>\d+):?$|'(?P<message>.*)', (?P<file2>\S+):(?P<line2>\d+):(?P<column2>\d+)$)",
-        lambda s: _old_panic(s),
+        _old_panic,
     ),
     rule(
         "cargo test",
@@ -180,13 +190,3 @@ RULES: tuple[Rule, ...] = (
     rule("rustfmt", LINT, "Diff in", rf"^Diff in {FILE}(?: at line |:)(?P<line>\d+):?$", _fmt),
     rule("forge", TEST, "FAIL", r"\[FAIL(?:\. Reason: |: )(?P<message>.+?)\] (?P<name>\w+\(.*?\))"),
 )
-
-
-def _old_panic(sighting: Sighting) -> Finding:
-    made = _panic(sighting)
-    if sighting.match["file2"]:
-        path = sighting.match["file2"]
-        if not foreign(path):
-            made.file, made.line = relative(path), int(sighting.match["line2"][:8])
-            made.column = int(sighting.match["column2"][:8])
-    return made

@@ -13,6 +13,7 @@ VULN = IncidentType.SECURITY_VULN
 
 _ID = r"(?:GHSA(?:-[0-9a-z]{4}){3}|CVE-\d{4}-\d{4,7}|PYSEC-\d{4}-\d+|RUSTSEC-\d{4}-\d{4}|GO-\d{4}-\d{4,}|SNYK-[A-Z]+-[\w.-]+|OSV-\d{4}-\d+|AVD-\w+-\d+|DS\d{3,4})"
 _IDS = ("GHSA-", "CVE-", "PYSEC-20", "RUSTSEC-20", " GO-2", "AVD-")
+_MANIFEST = re.compile(r"lock|\.(?:json|txt|toml|mod|sum|xml|yaml)$|Dockerfile")
 _NPM_HEAD = re.compile(r"^(?P<name>@?[\w./-]+)\s{2,}(?P<range>\S.*)$")
 
 
@@ -103,17 +104,15 @@ def _table_row(sighting: Sighting) -> Finding | None:
     said = next(
         (cell for cell in cells[::-1] if len(cell) > 20 and "http" not in cell), " ".join(cells)
     )
+    made = sighting.finding(message=f"{name}: {said}" if name else said)
     for line in sighting.before(120):
-        if found := re.match(r"(?P<file>\S+)(?: \(.+\))?$", line.text.strip()):
-            if line.text and re.match(r"[=─-]{4,}$", _next_text(sighting, line)):
-                made = sighting.finding(message=f"{name}: {said}", file=None)
-                target = found["file"]
-                if re.search(
-                    r"(?:lock|\.json|\.txt|\.toml|\.mod|\.sum|\.xml|\.yaml|Dockerfile)", target
-                ):
-                    made.file = relative(target)
-                return made
-    return sighting.finding(message=f"{name}: {said}" if name else said)
+        heading = re.match(r"(?P<file>\S+)(?: \(.+\))?$", line.text.strip())
+        if heading and re.match(r"[=─-]{4,}$", _next_text(sighting, line)):
+            target = heading["file"]
+            if _MANIFEST.search(target):
+                made.file = relative(target)
+            break
+    return made
 
 
 def _next_text(sighting: Sighting, line: Line) -> str:

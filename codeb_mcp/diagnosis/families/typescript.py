@@ -63,6 +63,28 @@ _PLACE = rule("", TYPE, (), rf"(?:ERROR in )?{AT}$")
 _PLACE_AFTER = rule("", TYPE, (), rf"(?:FILE\s+|at )?(?:file://)?{AT}$")
 _CODE = rule("", TYPE, (), r"\s*(?:\[tsl\] )?(?:ERROR )?(?P<code>TS\d+): (?P<message>.+)")
 
+
+def _line_after(sighting: Sighting) -> Finding | None:
+    for line in sighting.after(2):
+        words = line.text.rsplit("  ", 1)
+        if line.text.strip():
+            code = words[-1].strip() if words[-1].strip().startswith("TS") else None
+            return sighting.finding(message=words[0].strip(), code=code, last=line.number)
+    return None
+
+
+def _flow(sighting: Sighting) -> Finding | None:
+    for line in sighting.after(3):
+        if line.text.strip():
+            message, _, code = line.text.strip().rpartition(" [")
+            return sighting.finding(
+                message=message or line.text,
+                code=code.rstrip("]") if message else None,
+                last=line.number,
+            )
+    return None
+
+
 RULES: tuple[Rule, ...] = (
     rule(
         "tsc",
@@ -114,7 +136,7 @@ RULES: tuple[Rule, ...] = (
         TYPE,
         "rror in ",
         rf"TypeScript error in {FILE}\((?P<line>\d+),(?P<column>\d+)\):$",
-        lambda s: _line_after(s),
+        _line_after,
     ),
     rule(
         "rollup",
@@ -127,7 +149,7 @@ RULES: tuple[Rule, ...] = (
         "rollup",
         TYPE,
         "rror",
-        rf"@rollup/plugin-typescript (?P<code>TS\d+): (?P<message>.+)",
+        r"@rollup/plugin-typescript (?P<code>TS\d+): (?P<message>.+)",
         _file_after,
     ),
     rule(
@@ -150,26 +172,5 @@ RULES: tuple[Rule, ...] = (
         "ERROR",
         r"^\d{6,} ERROR \"(?P<file>[^\"]+)\" (?P<line>\d+):(?P<column>\d+) \"(?P<message>.+)\"$",
     ),
-    rule("flow", TYPE, "rror -", rf"^Error -{{5,}} {AT}$", lambda s: _flow(s)),
+    rule("flow", TYPE, "rror -", rf"^Error -{{5,}} {AT}$", _flow),
 )
-
-
-def _line_after(sighting: Sighting) -> Finding | None:
-    for line in sighting.after(2):
-        words = line.text.rsplit("  ", 1)
-        if line.text.strip():
-            code = words[-1].strip() if words[-1].strip().startswith("TS") else None
-            return sighting.finding(message=words[0].strip(), code=code, last=line.number)
-    return None
-
-
-def _flow(sighting: Sighting) -> Finding | None:
-    for line in sighting.after(3):
-        if line.text.strip():
-            message, _, code = line.text.strip().rpartition(" [")
-            return sighting.finding(
-                message=message or line.text,
-                code=code.rstrip("]") if message else None,
-                last=line.number,
-            )
-    return None
