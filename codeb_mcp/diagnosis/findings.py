@@ -96,7 +96,7 @@ class Findings:
 
 def _excerpt(window: Window, made: Finding) -> str:
     first = made.first or made.at
-    last = min(max(made.last, made.at), first + EXCERPT_LINES - 1)
+    last = min(max(made.last, made.at) + made.more, first + EXCERPT_LINES - 1)
     last = min(last, window.first + len(window) - 1)
     stream = window.line(made.at).stream
     lines = (window.line(number) for number in range(max(first, window.first), last + 1))

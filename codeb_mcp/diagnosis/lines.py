@@ -50,6 +50,7 @@ _NOT_STREAMS = frozenset(
         "notice",
     )
 )
+_SHOUTED = re.compile(r"[A-Z]+_[A-Z_]+$")
 _PLUGIN = re.compile(
     r"(?:vite|rollup|plugin|commonjs|esbuild|webpack|vue|unplugin|astro|babel)\b", re.I
 )
@@ -84,9 +85,10 @@ def read_line(raw: bytes, number: int, longest: int = LONGEST) -> Line:
     if found := _STAMP.match(text):
         text = text[found.end() :]
     text = _as_on_a_terminal(text)
-    if "##[" in text or "::" in text or "##vso" in text:
-        text = _without_mark(text, line)
+    text = _without_mark(text, line)
     line.stream, text = _without_prefix(text)
+    if line.stream:
+        text = _without_mark(text, line)
     line.text = text[:longest].rstrip()
     return line
 
@@ -101,7 +103,7 @@ def _as_on_a_terminal(text: str) -> str:
 
 
 def _without_mark(text: str, line: Line) -> str:
-    found = _MARK.match(text)
+    found = _MARK.match(text) if text.startswith(("##[", "::", "##vso")) else None
     if not found:
         return text
     line.mark, line.attributes = found[1], _unescaped(found[2].strip())
@@ -123,7 +125,9 @@ def _without_prefix(text: str) -> tuple[str, str]:
         return "", text
     kind = found.lastgroup or ""
     name = found[kind]
-    if kind == "bracket" and (name.lower() in _NOT_STREAMS or _PLUGIN.match(name)):
+    if kind == "bracket" and (
+        name.lower() in _NOT_STREAMS or _SHOUTED.match(name) or _PLUGIN.match(name)
+    ):
         return "", text
     if kind == "turbo" and (_SCRIPT_FILE.search(name + ":") or _PLUGIN.match(name)):
         return "", text

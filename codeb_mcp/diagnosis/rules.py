@@ -47,6 +47,8 @@ class Finding:
     warning: bool = False
     first: int = 0
     last: int = 0
+    more: int = 0
+    """Lines behind `last` that the excerpt shows too, though they may belong to something else."""
     related: set[str] = field(default_factory=set)
     """Other files that this failure touches, relative."""
     step: int = 0

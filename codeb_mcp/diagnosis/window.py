@@ -8,6 +8,10 @@ from codeb_mcp.diagnosis.lines import Line, read_line
 _BORDERS = frozenset(("group", "section"))
 
 
+def _ends(line: Line) -> bool:
+    return line.mark == "error" and line.text.startswith("Process completed with")
+
+
 class Window:
     """Consecutive raw lines; `first` is the number of the first one in the log, from 1."""
 
@@ -37,7 +41,7 @@ class Window:
         # another writer's lines may lie between, but not without end
         for at in range(number + 1, min(last, number + count * 8) + 1):
             line = self.line(at)
-            if line.mark in _BORDERS:
+            if line.mark in _BORDERS or _ends(line):
                 return
             if line.stream != stream:
                 continue

@@ -220,7 +220,7 @@ def _next_one(
 
 
 def _babel(sighting: Sighting) -> Finding:
-    made = sighting.finding(last=sighting.line.number + 7)
+    made = sighting.finding(last=sighting.line.number, more=7)
     if MISSING.search(made.message):
         made.type = IMPORT
     return made
@@ -231,7 +231,7 @@ def _swc(sighting: Sighting) -> Finding | None:
     made = sighting.finding()
     lines = list(sighting.after(6))
     place(made, [line for line in lines if "╭" in line.text or ",-" in line.text])
-    made.last = sighting.line.number + 8
+    made.last, made.more = sighting.line.number, 8
     return kind(made, made.message) if made.file else None
 
 
@@ -251,7 +251,7 @@ def _swc_line(sighting: Sighting) -> Finding | None:
         found = re.match(rf"\s+--> {FILE}:(?P<line>\d+):(?P<column>\d+)$", line.text)
         if found and re.search(r"\.[cm]?[jt]sx?$", found["file"]):
             return sighting.finding(
-                file=relative(found["file"]), line=int(found["line"][:8]), last=line.number + 5
+                file=relative(found["file"]), line=int(found["line"][:8]), last=line.number, more=5
             )
     return None
 
@@ -259,7 +259,9 @@ def _swc_line(sighting: Sighting) -> Finding | None:
 def _prerender(sighting: Sighting) -> Finding | None:
     said = next((line.text.strip() for line in sighting.after(4) if "rror" in line.text), "")
     made = sighting.finding(
-        message=f"prerendering {sighting.group('message')}: {said}", last=sighting.line.number + 10
+        message=f"prerendering {sighting.group('message')}: {said}",
+        last=sighting.line.number,
+        more=10,
     )
     made.type = IncidentType.CONFIG_ERROR if "env" in said.lower() else IncidentType.TYPE_ERROR
     return place(made, list(sighting.after(12)))
@@ -270,7 +272,7 @@ def _boxed(sighting: Sighting) -> Finding | None:
     for line in sighting.before(3):
         if found := re.match(r"^\s*(?:Error:\s+)?(?:x|×|✖|error:) (?P<message>\S.*)$", line.text):
             made = sighting.finding(message=found["message"], at=line.number, first=line.number)
-            made.last = sighting.line.number + 6
+            made.last, made.more = sighting.line.number, 6
             return kind(made, made.message)
     return None
 

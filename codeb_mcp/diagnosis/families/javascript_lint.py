@@ -220,7 +220,7 @@ def _block(sighting: Sighting) -> Finding:
         text = line.text.strip()
         if text.startswith(("✖", "×", "!", "i ", "ℹ", "✘", "x ")):
             made.message = text.lstrip("✖×!ℹ✘x ").strip()
-            made.last = line.number + 8
+            made.last, made.more = line.number, 8
             made.warning = text.startswith(("!", "i ", "ℹ"))
             break
     if made.code is None and (
@@ -237,7 +237,7 @@ def _boxed(sighting: Sighting) -> Finding | None:
         if found := re.search(rf"[╭,][-─]+\[ ?{AT} ?\]", line.text):
             made.file, made.line = relative(found["file"]), int(found["line"][:8])
             made.column = int(found["column"][:8]) if found["column"] else None
-            made.last = line.number + 3
+            made.last, made.more = line.number, 3
             return made
     return None
 
@@ -296,7 +296,7 @@ def _biome_file(sighting: Sighting) -> Finding | None:
             made = sighting.finding(
                 file=relative(found["file"]), code=found["code"], first=line.number
             )
-            made.last = sighting.line.number + 8
+            made.last, made.more = sighting.line.number, 8
             return made
     return None
 

@@ -107,7 +107,7 @@ def _pnpm(sighting: Sighting) -> Finding:
     said = [text for line in sighting.after(6) if (text := line.text.strip(" │├╰─▶×"))]
     if len(made.message) < len(code) + 30 and said:
         made.message = f"{made.message} {' '.join(said[:3])}"
-    made.last = made.at + 4
+    made.last, made.more = made.at, 4
     if re.search(r"FETCH_5|FETCH_429|META_FETCH_FAIL|TARBALL_INTEGRITY", code) or NETWORK.search(
         made.message
     ):

@@ -172,7 +172,8 @@ def _ava(sighting: Sighting) -> Finding | None:
                 return sighting.finding(
                     file=relative(found["file"]),
                     line=int(found["line"][:8]),
-                    last=below.number + 12,
+                    last=below.number,
+                    more=12,
                     first=line.number,
                     message=f"{title}: {' '.join(said[:2])}".rstrip(": "),
                 )

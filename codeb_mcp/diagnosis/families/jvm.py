@@ -35,7 +35,7 @@ _MISSING = re.compile(
     r"package .+ does not exist|[Uu]nresolved reference|cannot access|not a member of package|object \S+ is not a member|module not found|error: cannot find symbol.*import"
 )
 _SYNTAX = re.compile(
-    r"expected$|^'.+' expected|illegal start of|reached end of file|unclosed |not a statement|class, interface|<identifier> expected|[Ee]xpecting |illegal character|orphaned|'else' without"
+    r"^(?:'.+'|<.+>|class, .+) expected$|illegal start of|reached end of file|unclosed |not a statement|class, interface|<identifier> expected|[Ee]xpecting |illegal character|orphaned|'else' without"
 )
 
 
@@ -67,7 +67,7 @@ def _compiler(sighting: Sighting) -> Finding:
             made.message += f" ({found['what']}: {found['text']})"
             made.last = line.number
     if not made.last or made.last == made.at:
-        made.last = made.at + 2
+        made.last, made.more = made.at, 2
     if _MISSING.search(made.message):
         made.type = IMPORT
     elif _SYNTAX.search(made.message.split(" (")[0]):
@@ -200,7 +200,7 @@ def _exception(sighting: Sighting) -> Finding | None:
     made = sighting.finding()
     if place := frame(lines):
         made.file, made.line = place
-    made.last = made.at + 10
+    made.last, made.more = made.at, 10
     if re.search(r"OutOfMemoryError|No space left", made.message):
         made.type, made.weight = INFRA, Weight.ROOT
     elif re.search(r"ClassNotFoundException|NoClassDefFoundError", made.message):

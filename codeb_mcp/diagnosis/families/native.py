@@ -119,7 +119,9 @@ def _gtest(sighting: Sighting) -> Finding:
         for line in sighting.after(6)
         if line.text.strip() and not line.text.startswith("[")
     ]
-    return sighting.finding(message=" ".join(said[:4]) or "Failure", last=sighting.line.number + 4)
+    return sighting.finding(
+        message=" ".join(said[:4]) or "Failure", last=sighting.line.number, more=4
+    )
 
 
 def _ctest(sighting: Sighting) -> list[Finding]:

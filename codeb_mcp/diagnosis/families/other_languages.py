@@ -84,7 +84,9 @@ def _minitest(sighting: Sighting) -> Finding | None:
             continue
         below = [each for each in lines if each.number > line.number]
         said = [each.text.strip() for each in below[:3] if each.text.strip()]
-        made = sighting.finding(message=f"{found['name']}: {' '.join(said)}", last=line.number + 3)
+        made = sighting.finding(
+            message=f"{found['name']}: {' '.join(said)}", last=line.number, more=3
+        )
         if found["file"]:
             made.file, made.line = relative(found["file"]), int(found["line"][:8])
         else:
@@ -153,7 +155,7 @@ def _exunit(sighting: Sighting) -> Finding | None:
         return None
     said = [line.text.strip() for line in lines[1:5] if line.text.strip()]
     made = sighting.finding(
-        message=f"{sighting.group('message')}: {' '.join(said)}", last=sighting.line.number + 8
+        message=f"{sighting.group('message')}: {' '.join(said)}", last=sighting.line.number, more=8
     )
     made.file, made.line = relative(found["file"]), int(found["line"][:8])
     for line in lines:
@@ -218,11 +220,18 @@ def _composer(sighting: Sighting) -> Finding:
         line.text.strip(" -") for line in sighting.after(4) if line.text.strip().startswith("-")
     ]
     return sighting.finding(
-        message=" ".join(said[:3]), last=sighting.line.number + 3, file="composer.json"
+        message=" ".join(said[:3]), last=sighting.line.number, more=3, file="composer.json"
     )
 
 
 RULES: tuple[Rule, ...] = (
+    rule(
+        "composer",
+        DEPENDENCY,
+        "ould not be resolved",
+        r"(?P<message>Your requirements could not be resolved.*)",
+        weight=Weight.SUMMARY,
+    ),
     rule("nuget", DEPENDENCY, "rror NU", r"error (?P<code>NU\d{4}): (?P<message>.+?)(?: \[.+\])?$"),
     rule(
         "msbuild",

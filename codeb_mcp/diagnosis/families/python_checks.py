@@ -73,7 +73,7 @@ def _arrow(sighting: Sighting) -> Finding | None:
         made = sighting.finding(
             message=_FIXABLE.sub("", found["message"]), code=code, at=line.number, first=line.number
         )
-        made.last = sighting.line.number + 8
+        made.last, made.more = sighting.line.number, 8
         made.warning = (found["severity"] or "").lower() in {"warning", "warn"}
         if found["rule"] == "invalid-syntax":
             made.type, made.tool = SYNTAX, "ruff"

@@ -29,7 +29,7 @@ def _pip(sighting: Sighting) -> Finding:
     ):
         made.file = found["file"].rstrip(")")
         made.line = int((found["line"] or found["line2"] or "0")[:8]) or None
-    made.last = made.at + 3
+    made.last, made.more = made.at, 3
     return made
 
 
@@ -69,7 +69,9 @@ def _tree(sighting: Sighting) -> Finding:
 def _two(sighting: Sighting) -> Finding:
     said = [line.text.strip() for line in sighting.after(6) if line.text.strip()][:2]
     return sighting.finding(
-        message=" ".join([sighting.group("message") or "", *said]), last=sighting.line.number + 4
+        message=" ".join([sighting.group("message") or "", *said]),
+        last=sighting.line.number,
+        more=4,
     )
 
 

@@ -50,6 +50,8 @@ def _compiler(sighting: Sighting) -> Finding | None:
         return None
     if not re.search(r"\.(?:rs|sol|toml|vy|cairo|move|sway)$", made.file):
         return None
+    if made.file.endswith(".toml"):
+        made.type, made.tool = CONFIG, "cargo"
     if made.file.endswith(".sol"):
         made.tool = "solc"
     if made.code in _IMPORTS:
@@ -124,7 +126,7 @@ def _cargo(sighting: Sighting) -> Finding:
 
 def _fmt(sighting: Sighting) -> Finding:
     return sighting.finding(
-        message="is not formatted (cargo fmt --check)", last=sighting.line.number + 6
+        message="is not formatted (cargo fmt --check)", last=sighting.line.number, more=6
     )
 
 

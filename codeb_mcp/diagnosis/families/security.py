@@ -32,7 +32,7 @@ def _npm_audit(sighting: Sighting) -> Finding:
             break
     message = f"{name}: {sighting.group('message')}" + (f" ({severity})" if severity else "")
     made = sighting.finding(message=message.lstrip(": "), first=first)
-    made.last = made.at + 3
+    made.last, made.more = made.at, 3
     return made
 
 
@@ -47,7 +47,7 @@ def _audit_json(sighting: Sighting) -> Finding | None:
     name = values.get("module_name") or values.get("dependency") or values.get("name") or ""
     message = f"{name}: {values.get('title', '')} ({values.get('severity', '')})"
     return sighting.finding(
-        message=message, last=sighting.line.number + 3, first=sighting.line.number - 5
+        message=message, last=sighting.line.number, more=3, first=sighting.line.number - 5
     )
 
 

@@ -52,6 +52,20 @@ def _terraform(sighting: Sighting) -> Finding:
 RULES: tuple[Rule, ...] = (
     rule(
         "shell",
+        CONFIG,
+        "unbound",
+        rf"^{FILE}: line (?P<line>\d+): (?P<message>\S+: unbound variable)$",
+        _script,
+    ),
+    rule(
+        "shell",
+        DEPENDENCY,
+        "not recognized",
+        r"(?P<message>'.+' is not recognized as an internal or external command.*)",
+        weight=Weight.HINT,
+    ),
+    rule(
+        "shell",
         SYNTAX,
         ("rror near", "rror: ", "nexpected"),
         rf"^{FILE}: line (?P<line>\d+): (?P<message>syntax error.*|unexpected (?:EOF|end of file).*)$",
@@ -147,7 +161,7 @@ def _said(sighting: Sighting) -> Finding | None:
         return None
     if sighting.line.stream == "" and sighting.line.mark == "warning":
         return None
-    return sighting.finding(first=sighting.line.number, last=sighting.line.number + 3)
+    return sighting.finding(first=sighting.line.number, last=sighting.line.number, more=3)
 
 
 LAST: tuple[Rule, ...] = (
