@@ -5,6 +5,7 @@ looks for all of them in one pass, whatever their number; the standard library's
 a pass for each.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
@@ -105,6 +106,12 @@ TRIGGERS = (
     ),
 )
 
+_HARMLESS = re.compile(
+    rb"npm (?:verb|http|sill|timing|notice|info|warn|WARN)|\[(?:INFO|DEBUG)\] |Get:\d"
+    rb"|\xe2\x9c[\x93\x94] |^ok \d| PASS(?:ED)? "
+)
+"""What lines begin with that tell of no failure, whatever words come behind."""
+
 
 class Prefilter:
     """Finds the lines, and the rules that may match them."""
@@ -129,9 +136,15 @@ class Prefilter:
 
     def hits(self, block: bytes, begin: int, end: int) -> Iterator[tuple[int, str]]:
         """Offset and trigger of each hit in `block`, in order."""
-        names = self._names
+        names, harmless_until = self._names, -1
         for match in self._pattern.finditer(block, begin, end):
-            yield match.start(), names.get(match.group(), LOCATION)
+            at = match.start()
+            if at < harmless_until:
+                continue
+            if _HARMLESS.search(block, block.rfind(b"\n", begin, at) + 1, at):
+                harmless_until = block.find(b"\n", at)
+                continue
+            yield at, names.get(match.group(), LOCATION)
 
     def rules(self, text: str, triggers: frozenset[str]) -> list[Rule]:
         """The rules that may match a line with these triggers, in their order."""
