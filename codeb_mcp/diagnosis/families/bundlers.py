@@ -1,6 +1,7 @@
 """Bundlers and compilers of JavaScript: webpack, Vite, Rollup, esbuild, SWC, Babel, Next, Parcel."""
 
 import re
+from itertools import pairwise
 
 from codeb_mcp.diagnosis.frames import marked_line
 from codeb_mcp.diagnosis.lines import Line
@@ -17,6 +18,7 @@ MISSING = re.compile(
     r"|ENOENT: no such file|Unable to resolve|Missing \".+\" specifier|Cannot resolve dependency"
 )
 _TS = re.compile(r"\b(?P<code>TS-?\d{4,})\b:? ?(?P<message>.*)")
+_CODED = re.compile(r"^\s*\[(?P<code>[A-Z]+(?:_[A-Z]+)+)\] (?P<message>.+)$")
 _SYNTAX = re.compile(
     r"SyntaxError|Syntax [Ee]rror|Unexpected|Expected|Unterminated|Parse (?:error|failure)|Module parse failed|PARSE_ERROR|parse error|Invalid|Transform failed|Missing semicolon|has already been declared|Unknown word"
 )
@@ -94,7 +96,23 @@ def _esbuild(sighting: Sighting) -> Finding:
     return kind(made, made.message)
 
 
-def _build_error(sighting: Sighting) -> Finding | None:
+def _rolldown(sighting: Sighting, lines: list[Line]) -> list[Finding]:
+    """Vite since 8: `[CODE] message` and a box with the place, for each of several errors."""
+    begins = [at for at, line in enumerate(lines) if _CODED.match(line.text)]
+    made = []
+    for begin, end in pairwise([*begins, len(lines)]):
+        head = _CODED.match(lines[begin].text)
+        if not head:
+            continue
+        one = sighting.finding(message=head["message"], code=head["code"])
+        one.at = one.first = lines[begin].number
+        place(one, lines[begin + 1 : end])
+        one.last = max(one.at, min(one.last, lines[end - 1].number))
+        made.append(kind(one, lines[begin].text))
+    return made
+
+
+def _build_error(sighting: Sighting) -> Finding | list[Finding] | None:
     """Vite and Rollup: `error during build:` or `[!] Error:`, the message, then `file: …`."""
     lines = _paragraph(sighting, 30, 3)
     head = sighting.group("message")
@@ -102,6 +120,8 @@ def _build_error(sighting: Sighting) -> Finding | None:
         if not lines:
             return None
         head, lines = lines[0].text.strip(), lines[1:]
+    if several := _rolldown(sighting, lines):
+        return several
     made = sighting.finding(message=head)
     body = [line for line in lines if not re.match(r"\s+at ", line.text)]
     if body and head.rstrip().endswith((":", "error")) and len(head) < 160:

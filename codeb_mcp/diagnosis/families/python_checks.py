@@ -44,10 +44,13 @@ def _wrapped(sighting: Sighting) -> Finding:
 def _coded(sighting: Sighting) -> Finding | None:
     made = sighting.finding()
     code = made.code or ""
+    fixable = _FIXABLE.match(made.message)
     made.message = _FIXABLE.sub("", made.message)
     if code in {"E999", "E902", "invalid-syntax", "E0001"}:
         made.type = SYNTAX if code != "E902" else CONFIG
-    made.tool = _tool(code, sighting)
+    # of the tools that print alike, Ruff alone quotes with backticks and says what it can fix
+    ruff = fixable or "`" in made.message or code == "invalid-syntax"
+    made.tool = "ruff" if ruff else _tool(code, sighting)
     return made
 
 
@@ -92,7 +95,9 @@ def _arrow(sighting: Sighting) -> Finding | None:
 def _grouped(sighting: Sighting) -> Finding | None:
     for line in sighting.before(120):
         if found := re.match(rf"^{_PY}:$", line.text):
-            return sighting.finding(file=relative(found["file"]))
+            made = sighting.finding(file=relative(found["file"]))
+            made.message = _FIXABLE.sub("", made.message)
+            return made
         if line.text.strip() and not re.match(r"\s+\d+:\d+", line.text):
             return None
     return None
