@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from codeb_mcp.diagnosis.lines import Line
 from codeb_mcp.diagnosis.paths import relative
 from codeb_mcp.diagnosis.prefilter import LOCATION
 from codeb_mcp.diagnosis.rules import AT, FILE, Finding, Rule, Sighting, Weight, rule
@@ -20,7 +19,6 @@ _ROW = re.compile(
 _HEADER = re.compile(
     r"^(?:[>\s]{0,3})(?P<file>(?:[A-Za-z]:)?[^:*?\"<>|]{1,400}\.\w{1,12}|\S*/\S+|\.?[A-Z]\w+file)(?::(?P<line>\d+):\d+)?$"
 )
-_TOOLS = ((" --max-warnings", "eslint"), ("stylelint", "stylelint"), ("yamllint", "yamllint"))
 
 
 def _rows_file(sighting: Sighting) -> tuple[str, int] | None:
@@ -28,22 +26,12 @@ def _rows_file(sighting: Sighting) -> tuple[str, int] | None:
     for line in sighting.before(400):
         text = line.text.rstrip()
         if not text.strip() or _ROW.match(text):
-            if (
-                not text.strip()
-                and line.number < sighting.line.number - 1
-                and _is_break(line, sighting)
-            ):
-                continue
             continue
         if found := _HEADER.match(text):
             return found["file"], line.number
         if not text.startswith((" ", "\t")):
             return None
     return None
-
-
-def _is_break(line: Line, sighting: Sighting) -> bool:
-    return line.number < sighting.line.number
 
 
 def _row(sighting: Sighting) -> Finding | None:
@@ -213,55 +201,6 @@ def _tap(sighting: Sighting) -> list[Finding] | None:
     return made or None
 
 
-def _block(sighting: Sighting) -> Finding:
-    """Biome: the message is the first line below that begins with a cross."""
-    made = sighting.finding(message=sighting.line.text.strip())
-    for line in sighting.after(12):
-        text = line.text.strip()
-        if text.startswith(("✖", "×", "!", "i ", "ℹ", "✘", "x ")):
-            made.message = text.lstrip("✖×!ℹ✘x ").strip()
-            made.last, made.more = line.number, 8
-            made.warning = text.startswith(("!", "i ", "ℹ"))
-            break
-    if made.code is None and (
-        found := re.search(r"\b(format|organizeImports|parse|assist/\S+)\b", sighting.line.text)
-    ):
-        made.code = found[1]
-    return made
-
-
-def _boxed(sighting: Sighting) -> Finding | None:
-    """oxlint and SWC: `╭─[src/a.js:1:1]` below the message."""
-    made = sighting.finding()
-    for line in sighting.after(5):
-        if found := re.search(rf"[╭,][-─]+\[ ?{AT} ?\]", line.text):
-            made.file, made.line = relative(found["file"]), int(found["line"][:8])
-            made.column = int(found["column"][:8]) if found["column"] else None
-            made.last, made.more = line.number, 3
-            return made
-    return None
-
-
-def _unformatted(sighting: Sighting) -> list[Finding]:
-    """Prettier lists the files, then says what is wrong with all of them."""
-    made = []
-    for line in sighting.before(200):
-        found = re.match(r"\[(?:warn|error)\] (?P<file>\S.*\.\w+)$", line.text)
-        if not found:
-            if line.text.startswith("["):
-                continue
-            break
-        made.append(
-            sighting.finding(
-                file=relative(found["file"]),
-                at=line.number,
-                first=line.number,
-                message="is not formatted (prettier --check)",
-            )
-        )
-    return made[::-1] or [sighting.finding()]
-
-
 def _junit(sighting: Sighting) -> Finding:
     made = sighting.finding()
     for line in (sighting.line, *sighting.before(5)):
@@ -287,29 +226,9 @@ def _under_header(sighting: Sighting) -> Finding | None:
     return None
 
 
-def _biome_file(sighting: Sighting) -> Finding | None:
-    for line in sighting.before(4):
-        if found := re.match(
-            rf"{FILE}(?::(?P<line>\d+):\d+)? (?P<code>format|organizeImports|assist/\S+|check|lint\S*)\b",
-            line.text,
-        ):
-            made = sighting.finding(
-                file=relative(found["file"]), code=found["code"], first=line.number
-            )
-            made.last, made.more = sighting.line.number, 8
-            return made
-    return None
-
-
 RULES: tuple[Rule, ...] = (
     rule(
         "stylelint", LINT, "rror]", rf"^\s*{AT}: (?P<message>.+?) \((?P<code>[\w/-]+)\) \[error\]$"
-    ),
-    rule(
-        "oxlint",
-        LINT,
-        "rror/",
-        rf"^\s*{AT}: (?P<message>.+?) \[Error/(?P<code>[\w@/-]+\([\w@/-]+\))\]$",
     ),
     rule(
         "eslint",
@@ -400,48 +319,6 @@ RULES: tuple[Rule, ...] = (
         r"Error: (?P<message>(?:Failed to load (?:plugin|config|parser) .+|ESLint configuration (?:in .{1,200} )?is invalid.*|Could not find \"[\w-]+\" in plugin .+|Key \"(?:rules|languageOptions|plugins)\".*))",
     ),
     rule(
-        "biome",
-        LINT,
-        (LOCATION,),
-        rf"^{AT} (?P<code>(?:lint|assist|suppressions|plugin)/?\S*)(?:\s|$)",
-        _block,
-    ),
-    rule("biome", SYNTAX, (LOCATION,), rf"^{AT} (?P<code>parse|syntax)\b", _block),
-    rule(
-        "biome",
-        LINT,
-        (" would ", "would have"),
-        r"(?:×|✖) (?P<message>(?:Formatter would have printed|The imports and exports are not sorted|Import statements could be|File content differs).*)",
-        _biome_file,
-    ),
-    rule(
-        "biome",
-        LINT,
-        "rror",
-        r"(?:×|✖) (?P<message>(?:The imports and exports are not sorted|Import statements could).*)",
-        _biome_file,
-    ),
-    rule("oxlint", LINT, ("×",), r"^\s*× (?P<code>[\w@/-]+\([\w@/-]+\)): (?P<message>.+)", _boxed),
-    rule(
-        "prettier",
-        LINT,
-        ("annot", " issues", "would"),
-        r"^\[?(?:warn|error)?\]? ?(?P<message>Code style issues (?:found|were).*)",
-        _unformatted,
-    ),
-    rule(
-        "prettier",
-        SYNTAX,
-        "rror",
-        r"^\[error\] (?P<file>\S.*?\.\w+): (?:SyntaxError|CssSyntaxError|Error): (?P<message>.+?)(?: \((?P<line>\d+):(?P<column>\d+)\))?$",
-    ),
-    rule(
-        "standard",
-        LINT,
-        (LOCATION,),
-        r"^\s{2}(?P<file>/?[^\s:]+\.(?:[cm]?[jt]sx?|vue)):(?P<line>\d+):(?P<column>\d+): (?P<message>.+?)(?: \((?P<code>[\w@/.-]+)\))?$",
-    ),
-    rule(
         "tslint",
         LINT,
         "ERROR: ",
@@ -453,6 +330,4 @@ RULES: tuple[Rule, ...] = (
         "rror",
         rf"^{FILE}: line (?P<line>\d+), col (?P<column>\d+), (?P<message>.+?)(?: \((?P<code>[EW]\d+)\))?$",
     ),
-    rule("commitlint", LINT, "✖", r"^✖\s+(?P<message>[a-z].+?) \[(?P<code>[\w-]+)\]$"),
-    rule("cspell", LINT, "Unknown", rf"^{AT} - (?P<message>Unknown word .+)"),
 )
