@@ -9,6 +9,7 @@ from codeb_mcp.adapters.caddy import CaddyProxy
 from codeb_mcp.adapters.clock import SystemClock
 from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running, podman_environment
 from codeb_mcp.adapters.env_files import EnvFiles
+from codeb_mcp.adapters.failure_logs import FailureLogFiles
 from codeb_mcp.adapters.locks import FileLocks
 from codeb_mcp.adapters.logins import RegistryLoginFile
 from codeb_mcp.adapters.logs import LogFiles
@@ -28,6 +29,7 @@ from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.names import DomainName, HealthPath
 from codeb_mcp.services.configuration import Configuration
 from codeb_mcp.services.deployments import Deployments
+from codeb_mcp.services.diagnosing import Diagnosing
 from codeb_mcp.services.domains import Domains
 from codeb_mcp.services.logs import LogReading
 from codeb_mcp.services.ports import Ports
@@ -95,6 +97,11 @@ class Application:
     def logs(self) -> LogReading:
         """Logs."""
         return LogReading(self.systems)
+
+    @cached_property
+    def diagnosing(self) -> Diagnosing:
+        """What failure logs say."""
+        return Diagnosing(FailureLogFiles())
 
 
 def open_application(settings: Settings | None = None) -> Application:

@@ -10,6 +10,7 @@ from codeb_mcp.cli import (
     config,
     deploy,
     env,
+    heal,
     jobs,
     local,
     login,
@@ -43,6 +44,7 @@ app.command("history")(projects.history)
 app.command("open")(projects.open_)
 app.command("logs")(logs.logs)
 app.command("run")(run.run_command)
+app.command("heal")(heal.heal)
 app.add_typer(env.app, name="env")
 app.add_typer(config.app, name="config")
 app.add_typer(jobs.app, name="job")

@@ -39,6 +39,7 @@ COMMANDS = (
     ("login",),
     ("logout",),
     ("logs",),
+    ("heal",),
     ("ports",),
     ("ports", "allocate"),
     ("ports", "release"),
@@ -156,6 +157,8 @@ def test_init_writes_the_client_configuration_once(home: Path, tmp_path: Path) -
         (("open", "nobody"), 2, "there is no project nobody"),
         (("ports", "release", "nobody"), 2, "there is no project nobody"),
         (("registry", "import", "/nonexistent"), 2, "cannot be read"),
+        (("heal", "--analyze", "/nonexistent"), 2, "cannot be read"),
+        (("heal",), 2, "can read failure logs"),
         (("init", "a" * 300), 2, "300 characters"),
         (("init", "x", "--source", "/nonexistent"), 2, "is not a folder"),
         (("registry", "import", "/\x1b]0;title\x07"), 2, "cannot be read"),
@@ -186,6 +189,32 @@ def test_bad_setting_names_the_key_and_the_file(home: Path) -> None:
     assert completed.returncode == 2
     assert "setting 'runtime' is not valid" in completed.stderr
     assert "config.toml" in completed.stderr
+
+
+def test_failure_log_is_analyzed_from_a_file_a_folder_and_standard_input(
+    home: Path, tmp_path: Path
+) -> None:
+    text = "src/a.ts(3,5): error TS2322: no; token=hunter2secret\n"
+    log = tmp_path / "logs" / "1_build.txt"
+    log.parent.mkdir()
+    log.write_text(text)
+    for argv, stdin in (((str(log),), ""), ((str(log.parent),), ""), (("-",), text)):
+        completed = run("heal", "--analyze", *argv, "--json", home=home, stdin=stdin)
+        assert completed.returncode == 0, completed.stderr
+        assert "hunter2secret" not in completed.stdout
+        (incident,) = json.loads(completed.stdout)["incidents"]
+        assert (incident["type"], incident["file"], incident["line"]) == (
+            "type_error",
+            "src/a.ts",
+            3,
+        )
+        assert incident["healable"] is True
+
+
+def test_log_without_a_failure_exits_0(home: Path) -> None:
+    completed = run("heal", "--analyze", "-", "--json", home=home, stdin="all good\n")
+    assert completed.returncode == 0
+    assert json.loads(completed.stdout)["incidents"] == []
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

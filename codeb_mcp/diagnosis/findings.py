@@ -1,0 +1,125 @@
+"""What was found so far, bounded: a log without end must not fill the memory."""
+
+import re
+from collections import Counter, deque
+from collections.abc import Iterable
+
+from codeb_mcp.diagnosis.lines import Line
+from codeb_mcp.diagnosis.paths import relative
+from codeb_mcp.diagnosis.rules import Finding, Rule, Sighting, Weight
+from codeb_mcp.diagnosis.steps import Step, command_before
+from codeb_mcp.diagnosis.telling import most_telling
+from codeb_mcp.diagnosis.window import Window
+from codeb_mcp.domain.incident import IncidentType
+
+MOST_PER_STEP = 300
+MOST = 3_000
+EXCERPT_LINES = 40
+EXCERPT_WIDTH = 300
+EXCERPT_SIZE = 3_000
+# of what an annotation carries, only diagnostics of one line are read by the tools' own rules
+_ANNOTATED = frozenset(
+    (IncidentType.LINT_ERROR, IncidentType.TYPE_ERROR, IncidentType.SYNTAX_ERROR)
+)
+_TEST_FILE = re.compile(
+    r"(?:[._-]|^)(?:test|spec|cy|e2e)s?\.|(?:^|/)(?:__)?tests?(?:__)?/|(?:^|/)test_|_test\."
+)
+
+
+class Findings:
+    """Collects findings; the same one again is only counted as seen."""
+
+    def __init__(self) -> None:
+        self.kept: list[Finding] = []
+        self.first_hints: list[Finding] = []
+        self.last_hints: deque[Finding] = deque(maxlen=30)
+        self.truncated = False
+        self._seen: set[tuple[object, ...]] = set()
+        self._per_step: Counter[int] = Counter()
+        self._taken_until: dict[str, int] = {}
+
+    def full(self, step: Step) -> bool:
+        """Whether a step has so many findings that more would tell nothing."""
+        if self._per_step[step.number] < MOST_PER_STEP and len(self.kept) < MOST:
+            return False
+        self.truncated = True
+        return True
+
+    def read(self, window: Window, line: Line, rules: Iterable[Rule], step: Step) -> None:
+        """Try the rules on a line; the first that makes something of it has it."""
+        taken = line.number <= self._taken_until.get(line.stream, 0)
+        annotated = line.mark == "error" and "file=" in line.attributes
+        for rule in rules:
+            if (taken and not rule.within) or (annotated and rule.type not in _ANNOTATED):
+                continue
+            if not (match := rule.find(line.text)):
+                continue
+            made = rule.read(Sighting(rule, window, line, match))
+            if made:
+                for each in made if isinstance(made, list) else (made,):
+                    self._add(each, window, line.stream, step)
+                return
+        if annotated and not taken:
+            self._add(_annotation(line), window, line.stream, step)
+
+    def step_failed(self, window: Window, line: Line, step: Step) -> None:
+        """A step ended as failed; where nothing was found in it, keep what it said last."""
+        if any(each.step == step.number for each in self.kept):
+            return
+        lines = [each for each in window.before(line.number, 25) if each.text.strip()][::-1]
+        if not lines:
+            return
+        best = most_telling(lines)
+        made = Finding(IncidentType.UNKNOWN, "unknown", best.text.strip()[:500], best.number)
+        made.first, made.last = lines[0].number, lines[-1].number
+        made.weight = Weight.HINT
+        self._add(made, window, line.stream, step)
+
+    def _add(self, made: Finding, window: Window, stream: str, step: Step) -> None:
+        made.step = step.number
+        made.message = " ".join(made.message.split())[:1000]
+        key = (made.type, made.file, made.line, made.code, made.message, made.weight)
+        if made.weight < Weight.HINT:
+            self._taken_until[stream] = max(self._taken_until.get(stream, 0), made.last)
+        if key in self._seen:
+            return
+        self._seen.add(key) if len(self._seen) < 4 * MOST else None
+        made.excerpt = _excerpt(window, made)
+        if made.weight is Weight.HINT:
+            (self.first_hints if len(self.first_hints) < 30 else self.last_hints).append(made)
+            return
+        if step.command is None and not self._per_step[step.number]:
+            step.command = command_before(window, made.at)
+        self._per_step[step.number] += 1
+        self.kept.append(made)
+
+
+def _excerpt(window: Window, made: Finding) -> str:
+    first = made.first or made.at
+    last = min(max(made.last, made.at) + made.more, first + EXCERPT_LINES - 1)
+    last = min(last, window.first + len(window) - 1)
+    stream = window.line(made.at).stream
+    lines = (window.line(number) for number in range(max(first, window.first), last + 1))
+    width = len(str(last))
+    rows = [
+        f"{each.number:>{width}} | {each.text[:EXCERPT_WIDTH]}"
+        for each in lines
+        if each.stream == stream
+    ]
+    return "\n".join(rows)[:EXCERPT_SIZE]
+
+
+def _annotation(line: Line) -> Finding:
+    """`::error file=a.ts,line=3,col=5::message`, from any tool."""
+    pairs = (part.split("=", 1) for part in line.attributes.split(",") if "=" in part)
+    values = {name.strip().rsplit(" ", 1)[-1]: value.strip() for name, value in pairs}
+    made = Finding(IncidentType.LINT_ERROR, "annotation", line.text.strip(), line.number)
+    made.file = relative(values["file"]) if values.get("file") else None
+    made.line = int(values["line"]) if values.get("line", "").isdigit() else None
+    made.column = int(values["col"]) if values.get("col", "").isdigit() else None
+    made.code = values.get("title")
+    made.first = made.last = line.number
+    if _TEST_FILE.search(made.file or ""):
+        made.type, made.weight, made.code = IncidentType.TEST_FAILURE, Weight.SUMMARY, None
+        made.message = f"{values.get('title', '')}: {made.message}".lstrip(": ")
+    return made
