@@ -10,6 +10,7 @@ from codeb_mcp.cli import (
     config,
     deploy,
     env,
+    guard,
     jobs,
     local,
     logs,
@@ -40,6 +41,7 @@ app.command("history")(projects.history)
 app.command("open")(projects.open_)
 app.command("logs")(logs.logs)
 app.command("run")(run.run_command)
+app.command("guard")(guard.guard)
 app.add_typer(env.app, name="env")
 app.add_typer(config.app, name="config")
 app.add_typer(jobs.app, name="job")

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from codeb_mcp.guard.entries import Entry, entries
+from codeb_mcp.guard.places import Language
 from codeb_mcp.guard.rules import Severity
 from codeb_mcp.guard.scripts import Found, scripts
 from codeb_mcp.guard.shell import Command
 from codeb_mcp.guard.sides import Change, Side
 
 _WORD = re.compile(r"[a-z_]\w*")
+# a word that the shell puts together: ch''mod, "ch"mod, ch\mod
+_SPLIT_WORD = re.compile(r"\w(?:[\"']{1,2}|\\)\w")
+_QUOTE = re.compile(r"[\"'\\]")
+_SHELLS = frozenset(
+    (Language.SHELL, Language.YAML, Language.MAKE, Language.DOCKER, Language.JSON, Language.UNIT)
+)
 _SPACES = re.compile(r"[ \t\r\f\v]+")
 
 
@@ -35,18 +42,29 @@ class Hit:
 class Reading:
     """A side with its words, settings, scripts and commands.
 
-    `moved` are the lines that the other side of the file lost or got, squeezed.
+    `others` are the stretches of the other side of the file.
     """
 
-    def __init__(self, side: Side, moved: frozenset[str] = frozenset()) -> None:
+    def __init__(self, side: Side, others: tuple[Side, ...] = ()) -> None:
         self.side = side
         self.place = side.place
-        self.moved = moved
+        self._others = others
+
+    @cached_property
+    def moved(self) -> frozenset[str]:
+        """The lines that the other side of the file lost or got, squeezed."""
+        return frozenset(
+            squeezed(other.raw[index]) for other in self._others for index in other.changed
+        )
 
     @cached_property
     def words(self) -> frozenset[str]:
         """The words of the whole stretch, in lower case."""
-        return frozenset(_WORD.findall(self.side.text.lower()))
+        text = self.side.text.lower()
+        found = frozenset(_WORD.findall(text))
+        if self.place.language in _SHELLS and _SPLIT_WORD.search(text):
+            found |= frozenset(_WORD.findall(_QUOTE.sub("", text)))
+        return found
 
     @cached_property
     def code(self) -> list[str]:

@@ -28,13 +28,14 @@ _INSTRUCTION = re.compile(
 )
 _RUN_OPTIONS = re.compile(r"(?:--\w[\w-]*(?:=\S*)?\s+)*")
 _EXEC_LIST = re.compile(r'"((?:\\.|[^"\\\n])*)"')
-_RUNNER = re.compile(
-    r"(?:\bos\.(?:system|popen)|\bsubprocess\.\w+|\bcommands\.get\w+|\bexec(?:Sync|FileSync|File)?"
-    r"|\bspawn(?:Sync)?|\bsh|\bbat|\bsystem|\bpopen|\brun\w*|\bcall|\bcheck_call|\bcheck_output"
-    r"|\bshell(?:_exec)?|\bpassthru|\bexeca\w*|\bCommand::new|\bexec\.Command(?:Context)?|\bPopen"
-    r"|\bProcessBuilder|%x|\$|\bcreate_subprocess_shell|\bsudo"
-    r"|\blocal)\s{0,3}[\(`]?\s{0,3}\[?\s{0,12}(?:ctx,\s{0,3})?$"
+_RUNNERS = words(
+    "system popen getoutput getstatusoutput exec execsync execfilesync execfile execa execacommand "
+    "execvp spawn spawnsync sh bat run runsync call check_call check_output shell shell_exec "
+    "passthru proc_open new command commandcontext processbuilder %x $ create_subprocess_shell "
+    "create_subprocess_exec sudo local popen2 popen3 capture2 capture3 start cmd bash backtick"
 )
+"""What hands its first string to a shell, or starts its arguments as a program."""
+_NAME_PARTS = frozenset("._:%$")
 _UNIT_EXEC = re.compile(r"(Exec\w*|PodmanArgs|HealthCmd)\s*=\s*([-@:+!|]*)(.*)$")
 
 
@@ -191,10 +192,7 @@ def _of_strings(side: Side) -> Iterator[Found]:
     for number, (offset, text) in enumerate(strings):
         if offset < skip_until:
             continue
-        before = code[max(0, offset - 80) : offset]
-        prefix = re.search(r"[rRbBfFuU]{0,2}$", before)
-        before = before[: prefix.start()] if prefix else before
-        if not _RUNNER.search(before):
+        if not _is_run(code, offset):
             continue
         words = [_content(text)]
         end = offset + len(text)
@@ -210,6 +208,24 @@ def _of_strings(side: Side) -> Iterator[Found]:
             else " ".join(w if w and " " not in w else _quoted(w) for w in words)
         )
         yield _found(script, side.index_at(offset), "string")
+
+
+def _is_run(code: str, offset: int) -> bool:
+    """Whether the string at `offset` is what a call before it runs."""
+    end = offset
+    while end > 0 and offset - end < 40 and code[end - 1] in " \t\n([`":
+        end -= 1
+    if code[max(0, end - 4) : end] == "ctx,":
+        end = max(0, end - 5)
+    start = end
+    while (
+        start > 0
+        and end - start < 60
+        and (code[start - 1].isalnum() or code[start - 1] == "_" or code[start - 1] in _NAME_PARTS)
+    ):
+        start -= 1
+    name = code[start:end].replace("::", ".").rsplit(".", 1)[-1].lower()
+    return name in _RUNNERS
 
 
 def _content(text: str) -> str:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from codeb_mcp.guard.shell_words import DEEPEST, Token, tokens
 
+DEEPEST_GROUP = 100
+"""Groups within groups that are told apart; the commands of deeper ones belong to the last."""
+
 _OPENERS = {
     "if": "fi",
     "while": "done",
@@ -199,6 +202,8 @@ class _Parser:
             self._words.append(token)
 
     def _open(self, kind: str, line: int) -> None:
+        if len(self._stack) > DEEPEST_GROUP:
+            return
         self._stack.append(Group(kind, self._base + line))
         self._stack[-1].items = []
         self._pending().append((self._before, self._negated))

@@ -109,18 +109,11 @@ def _decision(findings: Sequence[Finding]) -> Decision:
 
 
 def _pair(change: Change) -> Pair:
-    new = _squeezed(change, old=False)
-    old = _squeezed(change, old=True)
     return Pair(
         change,
-        tuple(Reading(side, old) for side in change.new),
-        tuple(Reading(side, new) for side in change.old),
+        tuple(Reading(side, change.old) for side in change.new),
+        tuple(Reading(side, change.new) for side in change.old),
     )
-
-
-def _squeezed(change: Change, old: bool) -> frozenset[str]:
-    lines = change.removed() if old else change.added()
-    return frozenset(" ".join(side.raw[index].split()) for side, index in lines)
 
 
 def _side_hits(pairs: Sequence[Pair], rules: Rules) -> tuple[list[Hit], list[Hit]]:
@@ -207,18 +200,29 @@ def _narrower(old: str, new: str) -> bool:
     return bool(codes_new) and codes_new < codes_old
 
 
+def _printable(text: str) -> str:
+    """`text` with what is no character replaced, so that it can be printed and sent."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _findings(hits: Sequence[Hit], rules: Rules) -> list[Finding]:
     found: dict[tuple[str, str, int], Finding] = {}
     for hit in hits:
         rule = rules.get(hit.rule)
         side = hit.side
         line = side.number(hit.first)
-        text = mask(side.raw[hit.first].strip()[:LONGEST_TEXT])
+        text = mask(_printable(side.raw[hit.first].strip()[:LONGEST_TEXT]))
         key = (hit.rule, side.place.path, line)
         known = found.get(key)
         if known is None or (known.severity is Severity.REVIEW and hit.severity is Severity.BLOCK):
             found[key] = Finding(
-                hit.rule, hit.severity, side.place.path, line, text, rule.why, rule.instead
+                hit.rule,
+                hit.severity,
+                _printable(side.place.path),
+                line,
+                text,
+                rule.why,
+                rule.instead,
             )
     order = {Severity.BLOCK: 0, Severity.REVIEW: 1}
     return sorted(found.values(), key=lambda f: (order[f.severity], f.path, f.line, f.rule))

@@ -37,6 +37,7 @@ COMMANDS = (
     ("job", "run"),
     ("remove",),
     ("logs",),
+    ("guard",),
     ("ports",),
     ("ports", "allocate"),
     ("ports", "release"),
