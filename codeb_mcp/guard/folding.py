@@ -51,6 +51,7 @@ _INVISIBLE = re.compile(
 )
 BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CONCATENATION = re.compile(r"""(["'`])[ \t]{0,8}(?:\+|\.|<>)[ \t]{0,8}\1""")
+_ADJACENT = re.compile(r"(?<=\w)([\"'])[ \t]{1,4}\1(?=\w)")
 _ESCAPE = re.compile(
     r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|u\{([0-9a-fA-F]{1,6})\}|([0-3][0-7]{2}))"
 )
@@ -67,11 +68,15 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFKC", plain) if not plain.isascii() else plain
 
 
-def joined(text: str) -> str:
-    """`text` with its escapes decoded and its concatenated strings as one."""
+def joined(text: str, *, adjacent: bool = False) -> str:
+    """`text` with its escapes decoded and its concatenated strings as one.
+
+    With `adjacent`, strings that only stand beside each other too, as Python joins them.
+    """
     if "\\" in text:
         text = _ESCAPE.sub(_decoded, text)
-    return _CONCATENATION.sub("", text)
+    text = _CONCATENATION.sub("", text)
+    return _ADJACENT.sub("", text) if adjacent else text
 
 
 def _decoded(match: re.Match[str]) -> str:

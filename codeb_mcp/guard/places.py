@@ -104,7 +104,7 @@ _BY_SUFFIX: dict[str, Language] = {
         Language.SHELL: "sh bash zsh ksh fish bats shlib envrc ebuild",
         Language.POWERSHELL: "ps1 psm1 bat cmd",
         Language.MAKE: "mk mak",
-        Language.YAML: "yml yaml",
+        Language.YAML: "yml yaml neon",
         Language.JSON: "json jsonc webmanifest code-workspace ipynb",
         Language.TOML: "toml",
         Language.INI: "cfg ini conf properties env editorconfig pylintrc",

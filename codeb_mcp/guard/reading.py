@@ -69,12 +69,12 @@ class Reading:
     @cached_property
     def code(self) -> list[str]:
         """The lines of code, without comments and what strings hold, spaces squeezed."""
-        return [squeezed(line) for line in self.side.masked.code.split("\n")]
+        return _squeezed_lines(self.side.masked.code)
 
     @cached_property
     def live(self) -> list[str]:
         """The lines without comments, spaces squeezed."""
-        return [squeezed(line) for line in self.side.masked.live.split("\n")]
+        return _squeezed_lines(self.side.masked.live)
 
     @cached_property
     def entries(self) -> list[Entry]:
@@ -131,6 +131,10 @@ def _changed(readings: tuple[Reading, ...], live: bool) -> Iterator[tuple[Readin
             lines = reading.live if live else reading.code
             for index in sorted(reading.side.changed):
                 yield reading, index, lines[index]
+
+
+def _squeezed_lines(text: str) -> list[str]:
+    return [line.strip() for line in _SPACES.sub(" ", text).split("\n")]
 
 
 def squeezed(line: str) -> str:

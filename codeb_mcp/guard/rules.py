@@ -76,12 +76,20 @@ class Rules:
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._by_id = {rule.id: rule for rule in rules}
-        self.by_where = {
-            where: tuple(
-                (rule, match) for rule in rules for match in rule.matches if match.where is where
+        every = [(rule, match) for rule in rules for match in rule.matches]
+        self._patterns = {
+            (where, language): tuple(
+                (rule, match)
+                for rule, match in every
+                if match.where is where and (not match.languages or language in match.languages)
             )
             for where in Where
+            for language in Language
         }
+
+    def patterns(self, where: Where, language: Language) -> tuple[tuple[Rule, Match], ...]:
+        """The patterns for one reading of one language, each with its rule."""
+        return self._patterns[where, language]
 
     def __iter__(self) -> Any:
         return iter(self._by_id.values())

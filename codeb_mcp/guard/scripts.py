@@ -110,7 +110,8 @@ def _of_entries(side: Side) -> Iterator[Found]:
     for entry in entries(side):
         if entry.value and _SCRIPT_KEYS.search(entry.key):
             text = entry.value.replace('\\"', '"').replace("\\\\", "\\")
-            yield _found(text, entry.index, entry.key)
+            ignoring = side.place.language is Language.INI and text.startswith("- ")
+            yield _found(text.removeprefix("- "), entry.index, entry.key, ignoring)
 
 
 def _of_make(side: Side) -> Iterator[Found]:

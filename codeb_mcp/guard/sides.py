@@ -50,7 +50,7 @@ class Side:
     def lines(self) -> list[str]:
         """The lines, disguises taken off."""
         text = "\n".join(self.raw)
-        plain = joined(folded(text))
+        plain = joined(folded(text), adjacent=self.place.language is Language.PYTHON)
         lines = plain.split("\n")
         return lines if len(lines) == len(self.raw) else list(self.raw)
 

@@ -13,6 +13,12 @@ from codeb_mcp.guard.scripts import Found
 from codeb_mcp.guard.shell import Command, Group, Item, commands_of
 from codeb_mcp.guard.words import words
 
+_REDEFINED = re.compile(
+    r"(?m)^[ \t]*(?:function )?(npm|pnpm|yarn|npx|pytest|jest|vitest|eslint|tsc|mypy|ruff|go|cargo)"
+    r"[ \t]*\(\)|^[ \t]*alias (npm|pnpm|yarn|npx|pytest|jest|vitest|eslint|tsc|mypy|ruff|go|cargo)="
+    r"[\"']?(?:true|:|echo)\b"
+)
+"""A check's program that is replaced by a function or an alias."""
 _NOTHING = frozenset(("true", ":", "(true)"))
 _QUIET = words(
     "echo printf cat test [ [[ (( cd pwd sleep date ls wait read set shift unset export logger "
@@ -71,6 +77,9 @@ def _script_hits(reading: Reading, found: Found) -> Iterator[Hit]:
         first = next(iter(found.script.commands()))
         weight = Severity.REVIEW if _is_cleanup([first]) else severity
         yield reading.hit("error-ignored", weight, found.index, "-" + command_text(first)[:120])
+    for match in _REDEFINED.finditer(found.text):
+        index = found.index + found.text.count("\n", 0, match.start())
+        yield reading.hit("error-ignored", severity, index, match.group().strip())
     for kind, items in found.script.lists():
         for rule, item, weight, what in _list_hits(kind, items, found):
             line = item.node.line
@@ -169,6 +178,8 @@ def _swallows(right: list[Item]) -> str:
         return "assignment" if first.assignments and len(commands) == 1 else ""
     if first.words[0] in ("$(…)",):
         return "substitution" if len(first.words) == 1 else ""
+    if re.fullmatch(r"[\d\s=<>+-]+", command_text(first)):
+        return "true"
     if first.name in _NOTHING or (first.name in ("test", "[") and len(commands) == 1):
         return "true"
     if first.name in ("exit", "return"):
@@ -188,7 +199,7 @@ def _fails(command: Command, alone: bool) -> bool:
     if name in ("exit", "return"):
         if len(words) == 1:
             return alone
-        return words[1] not in ("0", "00", "$((0))")
+        return words[1] not in ("0", "00", "$(…)")
     return bool(name and _FAILING.match(name) and name not in _QUIET)
 
 

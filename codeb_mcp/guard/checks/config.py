@@ -41,6 +41,16 @@ _TOOLS = re.compile(
     r"|eslintConfig|eslint|jest|nyc|c8|vitest|ava|mocha|pycodestyle|pydocstyle|pep257|lint"
     r"|codespell|clippy|lints|golangci|ty|zuban|interrogate|deptry)(?:$|[.:])"
 )
+_STRICT = re.compile(
+    r"^(?:strict\w*|noImplicit\w+|noUnused\w+|noUnchecked\w+|noEmitOnError|checkJs|forbidOnly"
+    r"|disallow_\w+|warn_(?:return_any|unreachable|unused_ignores)|check_untyped_defs"
+    r"|no_implicit\w+"
+    r"|typeCheckingMode|xfail_strict|failOnWarnings|exactOptionalPropertyTypes|alwaysStrict)$"
+)
+_SHARED = re.compile(
+    r"\bconfigs[.\[]|[\"'][\w@/:.-]*(?:recommended|airbnb|standard|strict)[\w/-]*[\"']"
+    r"|\bextends[\"']? ?[:(]? ?\[? ?[\"'][\w@./]"
+)
 _GENERATED = re.compile(
     r"(?i)(?:^|/|\*|\!|\b)(?:dist|build|out|output|coverage|node_modules|vendor|vendored|generated"
     r"|__generated__|gen|\.next|\.nuxt|\.?venv|env"
@@ -116,12 +126,13 @@ def _ignore_file(pair: Pair) -> Iterator[Hit]:
 def _config_file(pair: Pair, enabled: frozenset[str]) -> Iterator[Hit]:
     new = list(_entries(pair.new))
     old = list(_entries(pair.old))
-    if pair.change.place.role in (Role.CONFIG, Role.MANIFEST) or _LINTER.search(
+    if pair.change.place.role in (Role.CONFIG, Role.MANIFEST, Role.HOOK) or _LINTER.search(
         pair.change.place.name
     ):
         if _LINTER.search(pair.change.place.name) or pair.change.place.name == "package.json":
             yield from _lint_rules(pair, new, old, enabled)
         yield from _lists(pair, new, old)
+        yield from _no_longer_strict(pair, new, old)
     yield from threshold_hits(pair, new, old)
 
 
@@ -190,6 +201,26 @@ _GLOBALS = words(
     "defineEmits "
     "defineExpose withDefaults $ jQuery _ angular google ga gtag Atomics SharedArrayBuffer"
 )
+
+
+def _no_longer_strict(pair: Pair, new: list[Found], old: list[Found]) -> Iterator[Hit]:
+    """A strict setting, or a shared set of rules, that is simply gone."""
+    if pair.change.file.deleted:
+        return
+    after = {entry.last for _, entry in new}
+    for reading, entry in old:
+        if _STRICT.match(entry.last) and entry.value.lower() in ("true", "strict", "all", "yes"):
+            tool = pair.change.place.role is Role.CONFIG or _TOOLS.search(entry.key)
+            if tool and entry.last not in after:
+                yield reading.hit("strictness-lowered", Severity.BLOCK, entry.index, entry.key)
+    if not _LINTER.search(pair.change.place.name):
+        return
+    added = " ".join(text for _, _, text in pair.added_lines())
+    if _SHARED.search(added):
+        return
+    for reading, index, text in pair.removed_lines():
+        if _SHARED.search(text):
+            yield reading.hit("rule-disabled", Severity.BLOCK, index, text[:120])
 
 
 def _lists(pair: Pair, new: list[Found], old: list[Found]) -> Iterator[Hit]:

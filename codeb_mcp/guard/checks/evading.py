@@ -37,6 +37,13 @@ _PASSES = re.compile(
     r"|\bexit\( ?EXIT_SUCCESS|process\.exitCode ?= ?0"
 )
 _CODE = re.compile(r"\b\d{1,3}\b|EXIT_(?:FAILURE|SUCCESS)")
+_TYPE = re.compile(r": (?:[\w.]+(?:<[\w., \[\]]{0,60}>)?(?:\[\])?(?: \| )?){1,6}")
+# Rust, Swift, PHP: an error that was passed on and is now dropped
+_DROPPED = (
+    (re.compile(r"\?;?$"), re.compile(r"\.ok\(\);?$|^let _ = ")),
+    (re.compile(r"\btry [^?!]"), re.compile(r"\btry\? ")),
+    (re.compile(r"^\$?\w.*\("), re.compile(r"^@\w+\(|= @\w+\(")),
+)
 _VERIFIES = re.compile(
     r"\.raise_for_status\(|\.check_returncode\(|\.EnsureSuccessStatusCode\(|\.error_for_status\("
     r"|\.raiseForStatus\(|\bcheck=True\b|\.throwIfNotOk\(|\bmust_succeed\b|\.orElseThrow\("
@@ -81,10 +88,39 @@ def _exit_codes(pair: Pair) -> Iterator[Hit]:
         failed = _EXITS.search(old) and _PASSES.search(new) and not _EXITS.search(new)
         if failed and _CODE.sub("·", old) == _CODE.sub("·", new):
             yield reading.hit("failure-hidden", Severity.BLOCK, index, new[:120])
+        elif _EXITS.search(old) and re.fullmatch(r"pass|continue|;|return;?|true|:", new):
+            yield reading.hit("failure-hidden", Severity.BLOCK, index, new)
+        elif _any_for_a_type(old, new) and not pair.change.place.is_test:
+            yield reading.hit("type-escaped", Severity.BLOCK, index, new[:120])
+        elif any(a.search(old) and b.search(new) and not b.search(old) for a, b in _DROPPED):
+            yield reading.hit("exception-swallowed", Severity.BLOCK, index, new[:120])
+    yield from _errors_of_go(pair)
+
+
+def _any_for_a_type(old: str, new: str) -> bool:
+    if ": any" not in new or ": any" in old or not re.search(r": [\w<{\[]", old):
+        return False
+    return _TYPE.sub(": ·", old) == _TYPE.sub(": ·", new)
+
+
+def _errors_of_go(pair: Pair) -> Iterator[Hit]:
+    """An error that was looked at and is now assigned to nothing."""
+    if pair.change.place.language is not Language.GO:
+        return
+    if not any("err != nil" in text for _, _, text in pair.removed_lines()):
+        return
+    if any("err != nil" in text for _, _, text in pair.added_lines()):
+        return
+    for reading, index, text in pair.added_lines():
+        if re.match(r"_ = \w|_(?:, _)* :?= \w|\w+(?:, \w+)*, _ :?= \w", text):
+            yield reading.hit("exception-swallowed", Severity.BLOCK, index, text[:120])
 
 
 def _checks_of_answers(pair: Pair) -> Iterator[Hit]:
     if pair.change.file.deleted:
+        return
+    removed = [each for each in pair.removed_lines() if _VERIFIES.search(each[2])]
+    if not removed:
         return
     added = " ".join(text for _, _, text in pair.added_lines())
     handled = re.search(
@@ -114,7 +150,8 @@ def _call_gone(pair: Pair, text: str, check: str) -> bool:
 
 def _hidden_text(pair: Pair) -> Iterator[Hit]:
     for reading in pair.new:
+        if all(map(str.isascii, reading.side.raw)):
+            continue
         for index in reading.side.changed:
-            raw = reading.side.raw[index]
-            if not raw.isascii() and BIDI.search(raw):
+            if BIDI.search(reading.side.raw[index]):
                 yield reading.hit("hidden-text", Severity.BLOCK, index, "a bidirectional control")

@@ -27,6 +27,7 @@ def image_hits(pairs: Sequence[Pair]) -> Iterator[Hit]:
         yield from _replaced_images(pair)
         if language is Language.DOCKER:
             yield from _users(pair)
+            yield from _health_checks(pair)
         elif language is Language.YAML and pair.change.place.role is Role.CI:
             yield from _fresh_actions(pair)
 
@@ -95,6 +96,16 @@ def _fresh_actions(pair: Pair) -> Iterator[Hit]:
         match = _USES.match(text)
         if match and match[2].lower() in _FLOATING and match[1] not in known:
             yield reading.hit("image-unpinned", Severity.REVIEW, index, text)
+
+
+def _health_checks(pair: Pair) -> Iterator[Hit]:
+    if pair.change.file.deleted or any(
+        t.startswith("HEALTHCHECK") for _, _, t in pair.added_lines()
+    ):
+        return
+    for reading, index, text in pair.removed_lines():
+        if text.startswith("HEALTHCHECK") and "NONE" not in text:
+            yield reading.hit("health-check-faked", Severity.BLOCK, index, text[:120])
 
 
 def _users(pair: Pair) -> Iterator[Hit]:

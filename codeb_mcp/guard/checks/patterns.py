@@ -33,13 +33,19 @@ def pattern_hits(reading: Reading, rules: Rules) -> Iterator[Hit]:
 
 def _wanted(reading: Reading, match: Match) -> bool:
     place = reading.place
-    if match.languages and place.language not in match.languages:
-        return False
     if match.roles and place.role not in match.roles:
         return False
     if place.role in match.not_roles:
         return False
     return not match.needs or not match.needs.isdisjoint(reading.words)
+
+
+def _patterns(reading: Reading, rules: Rules, where: Where) -> list[tuple[Rule, Match]]:
+    """The patterns that can have a hit on this side."""
+    if reading.place.language is Language.PROSE:
+        return []
+    every = rules.patterns(where, reading.place.language)
+    return [(rule, match) for rule, match in every if _wanted(reading, match)]
 
 
 def _severity(reading: Reading, match: Match) -> Severity:
@@ -61,8 +67,12 @@ def comment_parts(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _comments(reading: Reading, rules: Rules) -> Iterator[Hit]:
-    wanted = [(r, m) for r, m in rules.by_where[Where.COMMENT] if _wanted(reading, m)]
-    if not wanted or reading.place.language is Language.PROSE:
+    wanted = [
+        (r, m)
+        for r, m in rules.patterns(Where.COMMENT, reading.place.language)
+        if _wanted(reading, m)
+    ]
+    if not wanted:
         return
     side = reading.side
     for offset, text in side.masked.comments:
@@ -78,8 +88,10 @@ def _comments(reading: Reading, rules: Rules) -> Iterator[Hit]:
 
 
 def _texts(reading: Reading, rules: Rules, where: Where) -> Iterator[Hit]:
-    wanted = [(r, m) for r, m in rules.by_where[where] if _wanted(reading, m)]
-    if not wanted or reading.place.language is Language.PROSE:
+    wanted = [
+        (r, m) for r, m in rules.patterns(where, reading.place.language) if _wanted(reading, m)
+    ]
+    if not wanted:
         return
     lines = reading.code if where is Where.CODE else reading.live
     text = "\n".join(lines)
@@ -91,7 +103,7 @@ def _texts(reading: Reading, rules: Rules, where: Where) -> Iterator[Hit]:
 
 
 def _lines(reading: Reading, rules: Rules) -> Iterator[Hit]:
-    for rule, match in rules.by_where[Where.LINE]:
+    for rule, match in rules.patterns(Where.LINE, reading.place.language):
         if not _wanted(reading, match):
             continue
         if match.contains and not any(each in reading.side.text for each in match.contains):
@@ -104,7 +116,11 @@ def _lines(reading: Reading, rules: Rules) -> Iterator[Hit]:
 
 
 def _commands(reading: Reading, rules: Rules) -> Iterator[Hit]:
-    wanted = [(r, m) for r, m in rules.by_where[Where.COMMAND] if _wanted(reading, m)]
+    wanted = [
+        (r, m)
+        for r, m in rules.patterns(Where.COMMAND, reading.place.language)
+        if _wanted(reading, m)
+    ]
     if not wanted:
         return
     for command, _ in reading.commands:
@@ -128,7 +144,11 @@ def command_text(command: Command) -> str:
 
 
 def _settings(reading: Reading, rules: Rules) -> Iterator[Hit]:
-    wanted = [(r, m) for r, m in rules.by_where[Where.SETTING] if _wanted(reading, m)]
+    wanted = [
+        (r, m)
+        for r, m in rules.patterns(Where.SETTING, reading.place.language)
+        if _wanted(reading, m)
+    ]
     if not wanted:
         return
     for entry in reading.entries:

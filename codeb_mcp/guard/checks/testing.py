@@ -71,6 +71,11 @@ _LITERAL = re.compile(
     r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`[^`\n]*`|(?<![\w.])-?\d[\w.]*|\b(?:true|false"
     r"|True|False|null|None|nil|undefined)\b"
 )
+_RETURN = re.compile(
+    r"return;?|return (?:None|nil|undefined);?|if \(?(?:true|True"
+    r"|1)\)?:? return;?"
+)
+_ITSELF = re.compile(r"\bexpect\((.{1,80})\)\.(?:toBe|toEqual|toStrictEqual)\((.{1,80})\);?$")
 _MOCK = re.compile(
     r"\b(?:vi|jest)\.(?:mock|doMock|unstable_mockModule)\(\s?[\"'`]([^\"'`\n]{1,200})[\"'`]\s?,"
 )
@@ -109,6 +114,7 @@ def test_change_hits(pairs: Sequence[Pair]) -> Iterator[Hit]:
         yield from _assertions(each, asserted, alone, shrinking)
         yield from _paired(each, alone)
         yield from _mocked(each)
+        yield from _unreached(each)
 
 
 def _is_test(pair: Pair) -> bool:
@@ -271,7 +277,7 @@ def _same_subject(old: str, new: str) -> bool:
     one, other = _SUBJECT.search(old), _SUBJECT.search(new)
     if not one or not other:
         return False
-    head = min(len(one[1]), len(other[1]), 12)
+    head = min(len(one[1]), len(other[1]), 8)
     return head >= 3 and one[1][:head] == other[1][:head]
 
 
@@ -301,6 +307,19 @@ def _runs(reading: Reading) -> Iterator[tuple[int, list[int]]]:
         unchanged += 1
     if run:
         yield unchanged, run
+
+
+def _unreached(each: _Tests) -> Iterator[Hit]:
+    """Assertions that a `return` comes before, or that compare a thing with itself."""
+    for reading in each.pair.new:
+        lines = reading.live
+        for index in sorted(reading.side.changed):
+            line = lines[index]
+            rest = [text for text in lines[index + 1 : index + 5] if text]
+            if _RETURN.fullmatch(line) and rest and _ASSERTION.search(rest[0]):
+                yield reading.hit("test-skipped", Severity.BLOCK, index, line)
+            elif (same := _ITSELF.search(line)) and same[1] == same[2]:
+                yield reading.hit("assertion-weakened", Severity.BLOCK, index, line[:120])
 
 
 def _mocked(each: _Tests) -> Iterator[Hit]:
