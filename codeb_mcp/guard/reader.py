@@ -53,7 +53,11 @@ _FAMILIES: dict[Language, re.Pattern[str]] = {
     Language.INI: _family(r"(?:(?<=\s)|^)[\#;][^\n]*", r"(?!)"),
     Language.MARKUP: _family(_MARKUP, _QUOTES),
 }
+# what stands between two tags is shown, not run
+_JSX_TEXT = r"(?<=[\w\"'/}])>[^<>{}=;\n]{2,400}(?=</)"
 _DIALECTS = {
+    ".tsx": _family(_SLASHES, f"{_JSX_TEXT}|{_QUOTES}|{_TEMPLATE}|{_REGEX}"),
+    ".jsx": _family(_SLASHES, f"{_JSX_TEXT}|{_QUOTES}|{_TEMPLATE}|{_REGEX}"),
     ".vue": _family(f"{_MARKUP}|{_SLASHES}", f"{_QUOTES}|{_TEMPLATE}"),
     ".svelte": _family(f"{_MARKUP}|{_SLASHES}", f"{_QUOTES}|{_TEMPLATE}"),
     ".astro": _family(f"{_MARKUP}|{_SLASHES}", f"{_QUOTES}|{_TEMPLATE}"),

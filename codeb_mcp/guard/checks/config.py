@@ -163,10 +163,10 @@ def _lint_rules(
     after = {entry.last for _, entry in new}
     for reading, entry in new:
         rank = _rule_rank(entry)
-        if rank is None or rank == 2:
+        if rank is None or rank == 2 or _base(entry) in enabled:
             continue
         was = before.get(entry.last)
-        fresh = was is None and rank == 0 and _base(entry) not in enabled
+        fresh = was is None and rank == 0
         if (was is not None and rank < was) or fresh:
             key = f"{entry.last}={entry.value}"
             yield reading.hit("rule-disabled", Severity.BLOCK, entry.index, key)

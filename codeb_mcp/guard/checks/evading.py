@@ -98,7 +98,8 @@ def _exit_codes(pair: Pair) -> Iterator[Hit]:
 
 
 def _any_for_a_type(old: str, new: str) -> bool:
-    if ": any" not in new or ": any" in old or not re.search(r": [\w<{\[]", old):
+    wide = re.compile(r": (?:typing\.)?[aA]ny\b")
+    if not wide.search(new) or wide.search(old) or not re.search(r": [\w<{\[]", old):
         return False
     return _TYPE.sub(": ·", old) == _TYPE.sub(": ·", new)
 

@@ -245,6 +245,8 @@ def _paired(each: _Tests, alone: bool) -> Iterator[Hit]:
         if before < 0 and after < 0:
             if _slower(old_text, new_text):
                 yield reading.hit("timeout-raised", Severity.REVIEW, index, new_text[:120])
+            if ".todo(" in new_text and ".todo(" not in old_text:
+                yield reading.hit("test-skipped", Severity.BLOCK, index, new_text[:120])
             continue
         if before < 0 or after < 0:
             continue
