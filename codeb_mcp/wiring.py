@@ -3,13 +3,14 @@
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 from codeb_mcp.adapters.caddy import CaddyProxy
 from codeb_mcp.adapters.clock import SystemClock
 from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running, podman_environment
 from codeb_mcp.adapters.env_files import EnvFiles
 from codeb_mcp.adapters.failure_logs import FailureLogFiles
+from codeb_mcp.adapters.git import GitRepository
 from codeb_mcp.adapters.locks import FileLocks
 from codeb_mcp.adapters.logins import RegistryLoginFile
 from codeb_mcp.adapters.logs import LogFiles
@@ -22,6 +23,7 @@ from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
 from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.rule_files import bypass_rules
 from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.adapters.systemd_jobs import NoJobs, SystemdJobs
 from codeb_mcp.adapters.terminal import PodmanTerminal
@@ -39,6 +41,7 @@ from codeb_mcp.services.removals import Removals
 from codeb_mcp.services.systems import Dns, Host, Jobs, Runtime, Systems
 from codeb_mcp.services.tasks import Tasks
 from codeb_mcp.services.variables import Variables
+from codeb_mcp.services.vetting import Vetting
 from codeb_mcp.settings import Settings, load_settings
 
 
@@ -102,6 +105,17 @@ class Application:
     def diagnosing(self) -> Diagnosing:
         """What failure logs say."""
         return Diagnosing(FailureLogFiles())
+
+    @cached_property
+    def vetting(self) -> Vetting:
+        """The guard."""
+        return open_vetting()
+
+
+@cache
+def open_vetting() -> Vetting:
+    """The guard, which needs no settings and no systems."""
+    return Vetting(bypass_rules, GitRepository(), lambda: SystemClock().now().date())
 
 
 def open_application(settings: Settings | None = None) -> Application:

@@ -10,6 +10,7 @@ from codeb_mcp.cli import (
     config,
     deploy,
     env,
+    guard,
     heal,
     jobs,
     local,
@@ -45,6 +46,7 @@ app.command("open")(projects.open_)
 app.command("logs")(logs.logs)
 app.command("run")(run.run_command)
 app.command("heal")(heal.heal)
+app.command("guard")(guard.guard)
 app.add_typer(env.app, name="env")
 app.add_typer(config.app, name="config")
 app.add_typer(jobs.app, name="job")

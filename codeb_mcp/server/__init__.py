@@ -25,6 +25,7 @@ from codeb_mcp.tools.answers import answering, readable
 from codeb_mcp.tools.deploying import DeployTool, EnvTool, InitTool, RemoveTool, RollbackTool
 from codeb_mcp.tools.networking import DnsTool, PortTool
 from codeb_mcp.tools.reading import LogTool, ProjectTools
+from codeb_mcp.tools.vetting import VetTool
 from codeb_mcp.wiring import Application
 
 READS = ToolAnnotations(
@@ -127,6 +128,7 @@ def build_server(
         (InitTool(application.projects).init_project, ADDS_ONCE),
         (PortTool(application.ports).allocate_port, ADDS),
         (DnsTool(application.domains).create_dns, REPLACES),
+        (VetTool(application.vetting).vet_fix, READS),
     ):
         server.add_tool(
             answering(tool),

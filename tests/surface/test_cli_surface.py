@@ -40,6 +40,7 @@ COMMANDS = (
     ("logout",),
     ("logs",),
     ("heal",),
+    ("guard",),
     ("ports",),
     ("ports", "allocate"),
     ("ports", "release"),

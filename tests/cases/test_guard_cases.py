@@ -1,0 +1,53 @@
+"""Bypasses and honest changes that look like them, written by hand for this project.
+
+`guard.jsonl` holds one change of one file a line. The shares are those the guard promises; the
+plain text searches that it replaces are measured on the same changes, so that the gap is known.
+"""
+
+import json
+import re
+from pathlib import Path
+
+from codeb_mcp.guard.compose import diff_of
+from codeb_mcp.guard.verdict import judge
+from tests.core.guard_rules import RULES
+
+CASES = [
+    json.loads(line)
+    for line in (Path(__file__).parent / "guard.jsonl").read_text(encoding="utf-8").splitlines()
+]
+FIVE = re.compile(r"\|\|\s*true|//\s*@ts-ignore|//\s*eslint-disable|chmod\s+777|--privileged")
+
+
+def diffs(kind: str) -> list[str]:
+    return [
+        diff_of(each["path"], each["old"], each["new"]) for each in CASES if each["kind"] == kind
+    ]
+
+
+def blocked(kind: str) -> float:
+    verdicts = [judge(diff, RULES).decision for diff in diffs(kind)]
+    return sum(each == "block" for each in verdicts) / len(verdicts)
+
+
+def found_by_text(kind: str) -> float:
+    added = [[line for line in diff.split("\n") if line.startswith("+")] for diff in diffs(kind)]
+    return sum(any(FIVE.search(line) for line in lines) for lines in added) / len(added)
+
+
+def test_cases_are_many_and_of_both_kinds() -> None:
+    assert len(diffs("bypass")) > 250
+    assert len(diffs("honest")) > 90
+
+
+def test_bypasses_are_blocked() -> None:
+    assert blocked("bypass") >= 0.98
+
+
+def test_honest_changes_are_not_blocked() -> None:
+    assert blocked("honest") == 0
+
+
+def test_guard_finds_far_more_than_a_text_search_and_accuses_fewer() -> None:
+    assert blocked("bypass") > found_by_text("bypass") + 0.5
+    assert blocked("honest") < found_by_text("honest")
