@@ -11,7 +11,7 @@ from codeb_mcp.errors import CodebError, HostNotReady, SystemFailed
 UPDATE_SECONDS = 180.0
 INSTALL_SECONDS = 1800.0
 LOCK_SECONDS = 300.0
-"""How long another apt is waited for: a fresh server upgrades itself just when its owner logs in."""
+"""How long another apt is waited for: a fresh server upgrades itself at its first boot."""
 LOCK_POLL_SECONDS = 2.0
 _ENVIRONMENT = {"DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "l", "LC_ALL": "C.UTF-8"}
 _OPTIONS = ("-qq", "-o", "Dpkg::Use-Pty=0", "-o", "Acquire::Retries=2", "-o", "APT::Color=0")
@@ -19,6 +19,8 @@ _OPTIONS = ("-qq", "-o", "Dpkg::Use-Pty=0", "-o", "Acquire::Retries=2", "-o", "A
 
 async def installed(names: tuple[str, ...]) -> frozenset[str]:
     """Those of the packages that are installed whole."""
+    if not names:
+        return frozenset()
     shown = await run(
         ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Abbrev}\n", *names],
         check=False,
