@@ -122,8 +122,10 @@ def test_key_of_the_name_server_is_in_no_output_and_no_readable_file(set_up: Fre
     assert len(key) > 40
     said = set_up.setup("--plan", "--json").stdout + set_up.codeb("server", "check").stdout
     assert key not in said
+    server.write("/root/key", key, mode=0o600)
     readable = ["find", "/etc", "/home", "/var/lib", "/run", "-xdev", "-type", "f", "-perm", "-4"]
-    holding = server.run([*readable, "-exec", "grep", "-lF", key, "{}", "+"], check=False)
+    grep = ["grep", "--files-with-matches", "--fixed-strings", "--file=/root/key"]
+    holding = server.run([*readable, "-exec", *grep, "{}", "+"], check=False)
     assert holding.stdout == ""
 
 
