@@ -159,6 +159,24 @@ def test_account_deploys_by_command_and_the_service_knows_of_it(set_up: FreshSer
     assert {each["name"] for each in listed} >= {"blog"}
 
 
+def test_service_builds_a_folder_although_it_is_confined(set_up: FreshServer) -> None:
+    source = f"{HOME}/source"
+    command = 'CMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]'
+    containerfile = f"FROM localhost/busybox\nCOPY www /www\nSTOPSIGNAL SIGKILL\n{command}\n"
+    server = set_up.server
+    server.write(f"{source}/Containerfile", containerfile, owner=ACCOUNT)
+    server.write(f"{source}/www/index.html", "built here\n", owner=ACCOUNT)
+    set_up.call("init_project", project="built")
+    deployed = set_up.call("deploy", project="built", folder=source)
+    assert set_up.page(deployed["domain"]) == "built here\n"
+
+
+def test_reboot_leaves_everything_right(set_up: FreshServer) -> None:
+    set_up.server.reboot()
+    _until(lambda: not set_up.wrong())
+    _until(lambda: _serves(set_up, f"shop.{DOMAIN}", "open for business\n"))
+
+
 def test_two_set_ups_at_once_do_not_meet(set_up: FreshServer) -> None:
     holder = "import fcntl, time; f = open('/run/codeb-server-setup.lock', 'a'); "
     holder += "fcntl.flock(f, fcntl.LOCK_EX); open('/run/held', 'w'); time.sleep(300)"
@@ -211,18 +229,13 @@ def test_damage_is_named_and_the_command_that_is_told_mends_it(
 def test_owners_lines_in_the_settings_stay(set_up: FreshServer) -> None:
     server = set_up.server
     server.run(["sh", "-c", f"echo '# mine\nkeep_images = 7' >> {CONFIG}"])
-    assert set_up.planned() == []
+    # the file is right, and the service has not read it yet
+    assert set_up.planned() == ["StartUnit"]
     set_up.codeb("server", "setup", "--domain", "other.test", "--yes")
     config = server.read(CONFIG)
     assert "# mine\nkeep_images = 7" in config
     assert 'base_domain = "other.test"' in config
     set_up.setup("--yes")
-
-
-def test_reboot_leaves_everything_right(set_up: FreshServer) -> None:
-    set_up.server.reboot()
-    _until(lambda: not set_up.wrong())
-    _until(lambda: _serves(set_up, f"shop.{DOMAIN}", "open for business\n"))
 
 
 def _serves(fresh: FreshServer, name: str, page: str) -> bool:
