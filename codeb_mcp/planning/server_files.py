@@ -107,7 +107,8 @@ RestartSec=2
 CapabilityBoundingSet=
 ProtectHome=tmpfs
 BindReadOnlyPaths={account.home}
-BindPaths={account.codeb_home} {account.home}/.config/containers {account.runtime_folder}
+BindPaths={account.codeb_home} {account.runtime_folder}
+BindPaths={account.home}/.config/containers {account.home}/.config/systemd
 {_HARDENED}
 [Install]
 WantedBy=multi-user.target

@@ -239,7 +239,8 @@ def _folders(account: Account) -> tuple[Folder, ...]:
     # Caddy, in the account's group, passes through to the markers and may not list
     through = Permissions(0o710, account.name, account.name)
     units = (".config", ".config/containers", ".config/containers/systemd")
-    below = (*units, ".local", ".local/state")
+    timers = (".config/systemd", ".config/systemd/user")
+    below = (*units, *timers, ".local", ".local/state")
     return (
         Folder("/etc/codeb"),
         Folder(account.home, through),

@@ -45,6 +45,9 @@ COMMANDS = (
     ("registry", "import"),
     ("registry", "audit"),
     ("local",),
+    ("server",),
+    ("server", "setup"),
+    ("server", "check"),
 )
 
 
