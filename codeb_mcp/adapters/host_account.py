@@ -25,10 +25,9 @@ def find_account(name: str) -> FoundAccount | None:
     except KeyError:
         return None
     account = Account(name, entry.pw_uid, entry.pw_dir)
-    manager = Path(account.runtime_folder, "systemd", "private")
     return FoundAccount(
         account,
-        lingers=Path("/var/lib/systemd/linger", name).exists() and manager.exists(),
+        lingers=Path("/var/lib/systemd/linger", name).exists(),
         subordinate_uids=_has_range(Path("/etc/subuid"), account),
         subordinate_gids=_has_range(Path("/etc/subgid"), account),
     )

@@ -9,6 +9,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +43,17 @@ async def survey_machine() -> Survey:
     addresses = await _addresses()
     clock = await _clock_right()
     firewall = await _firewall()
-    return await in_thread(_survey)(addresses, clock, firewall)
+    survey = await in_thread(_survey)(addresses, clock, firewall)
+    there = survey.account
+    if there is None or not there.lingers:
+        return survey
+    # one that is just ending has its sockets still, and starts nothing any more
+    lingers = await _is_active(f"user@{there.account.uid}.service")
+    return replace(survey, account=replace(there, lingers=lingers))
+
+
+async def _is_active(unit: str) -> bool:
+    return (await run(["systemctl", "is-active", "--quiet", unit], check=False)).returncode == 0
 
 
 def _survey(
@@ -129,8 +140,7 @@ async def _clock_right() -> bool:
 async def _firewall() -> Literal["ufw", "firewalld", ""]:
     if _ufw_is_on():
         return "ufw"
-    asked = await run(["systemctl", "is-active", "--quiet", "firewalld.service"], check=False)
-    return "firewalld" if asked.returncode == 0 else ""
+    return "firewalld" if await _is_active("firewalld.service") else ""
 
 
 def _ufw_is_on() -> bool:

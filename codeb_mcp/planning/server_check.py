@@ -1,7 +1,7 @@
 """Each part of a server: whether it is right and, if not, the command that mends it."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from codeb_mcp.domain.server import Found, Survey, Wanted
@@ -45,7 +45,17 @@ def examine(wanted: Wanted, survey: Survey, found: Found) -> tuple[Part, ...]:
     """Every part, in the order in which they depend on each other."""
     steps = list(setup_steps(wanted, survey, found))
     parts = [_of_steps(name, steps, wanted, survey, found) for name in _parts(wanted)]
+    parts = list(_in_order(parts))
     return (*parts, *_room(wanted, survey, found), *_machine(survey))
+
+
+def _in_order(parts: Sequence[Part]) -> Iterator[Part]:
+    """What needs a part that is wrong cannot be mended by itself: set-up keeps the order."""
+    broken = False
+    for part in parts:
+        mendable = part.right or not broken or part.name == "caddy"
+        yield part if mendable else replace(part, mend=SETUP)
+        broken = broken or (not part.right and part.name == "account")
 
 
 def _parts(wanted: Wanted) -> Iterator[str]:
@@ -110,7 +120,8 @@ def _mend(missing: Sequence[SetupStep], survey: Survey) -> str:
         return SETUP
     match missing[0]:
         case EnableLinger(account):
-            return f"loginctl enable-linger {account.name}"
+            manager = f"user@{account.uid}.service"
+            return f"loginctl enable-linger {account.name} && systemctl start {manager}"
         case AddSubordinateIds(account, first, uids, gids, count):
             last = first + count - 1
             words = [f"--add-subuids {first}-{last}"] if uids else []
