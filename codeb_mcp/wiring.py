@@ -11,6 +11,7 @@ from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running,
 from codeb_mcp.adapters.env_files import EnvFiles
 from codeb_mcp.adapters.failure_logs import FailureLogFiles
 from codeb_mcp.adapters.git import GitRepository
+from codeb_mcp.adapters.host_setup import LocalHost
 from codeb_mcp.adapters.locks import FileLocks
 from codeb_mcp.adapters.logins import RegistryLoginFile
 from codeb_mcp.adapters.logs import LogFiles
@@ -28,6 +29,7 @@ from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.adapters.systemd_jobs import NoJobs, SystemdJobs
 from codeb_mcp.adapters.terminal import PodmanTerminal
 from codeb_mcp.domain.host import HealthPolicy
+from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import DomainName, HealthPath
 from codeb_mcp.services.configuration import Configuration
 from codeb_mcp.services.deployments import Deployments
@@ -38,6 +40,7 @@ from codeb_mcp.services.ports import Ports
 from codeb_mcp.services.projects import Projects
 from codeb_mcp.services.registry_logins import RegistryLogins
 from codeb_mcp.services.removals import Removals
+from codeb_mcp.services.server_setup import ServerSetup
 from codeb_mcp.services.systems import Dns, Host, Jobs, Runtime, Systems
 from codeb_mcp.services.tasks import Tasks
 from codeb_mcp.services.variables import Variables
@@ -121,6 +124,11 @@ def open_vetting() -> Vetting:
 def open_application(settings: Settings | None = None) -> Application:
     """The application on this host's real systems. Nothing is contacted before it is used."""
     return Application(_systems(settings or load_settings()))
+
+
+def open_server_setup() -> ServerSetup:
+    """The set-up of this machine, which needs none of the application's settings."""
+    return ServerSetup(LocalHost(SystemClock().now), lambda: Secret(secrets.token_urlsafe(32)))
 
 
 def _systems(settings: Settings) -> Systems:

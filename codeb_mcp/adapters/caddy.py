@@ -10,10 +10,12 @@ from codeb_mcp.domain.host import Json, Route
 from codeb_mcp.domain.names import DomainName
 from codeb_mcp.errors import Refused, SystemFailed
 from codeb_mcp.planning.routes import route_json
+from codeb_mcp.planning.server_files import CADDY_SOCKET, CADDY_UNIT
 from codeb_mcp.planning.servers import Entrance, find_route, other_route, with_route, without_route
 
 START_EMBEDDED = "codeb local start"
 START_SYSTEM = "systemctl start caddy"
+START_OWN = f"systemctl start {CADDY_UNIT}"
 
 
 def entrance_of(http_port: int, tls: Literal["off", "auto"], https_port: int = 443) -> Entrance:
@@ -42,7 +44,8 @@ class CaddyProxy:
         binary: Path | None = None,
         https_port: int = 443,
     ) -> None:
-        self._admin = CaddyAdmin(admin, START_EMBEDDED if embedded else START_SYSTEM)
+        start = START_OWN if admin == f"unix/{CADDY_SOCKET}" else START_SYSTEM
+        self._admin = CaddyAdmin(admin, START_EMBEDDED if embedded else start)
         self._tls = tls == "auto"
         self._entrance = entrance_of(http_port, tls, https_port)
         self._live_folder = str(live_folder)

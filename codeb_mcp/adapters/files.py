@@ -5,8 +5,12 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomic(path: Path, text: str, mode: int = 0o644) -> None:
+def write_atomic(
+    path: Path, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None
+) -> None:
     """Make `path` hold `text` with permissions `mode`, durably; parent folders are made.
+
+    `owner` is a user and a group id; without it the file is the caller's.
 
     A file that is already there is replaced in one step; a symbolic link is replaced, not followed.
     """
@@ -14,6 +18,8 @@ def write_atomic(path: Path, text: str, mode: int = 0o644) -> None:
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            if owner is not None:
+                os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)
             file.write(text)
             file.flush()

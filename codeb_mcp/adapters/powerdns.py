@@ -48,6 +48,15 @@ class PowerDns:
         if zone is not None:
             await self._patch(zone, removal(name, kind), f"removing {name} {kind}")
 
+    async def has_zone(self) -> bool:
+        """Whether some zone holds the base domain."""
+        return await self._zone_of(self._base) is not None
+
+    async def create_zone(self) -> None:
+        """Create the zone of the base domain, unless some zone holds it."""
+        if not await self.has_zone():
+            await self._create_zone(self._base)
+
     async def _zone_of(self, name: DomainName) -> DomainName | None:
         """The longest zone there is that holds `name`."""
         for candidate in _upwards(name):

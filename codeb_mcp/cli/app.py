@@ -21,6 +21,7 @@ from codeb_mcp.cli import (
     registry,
     remove,
     run,
+    server,
 )
 from codeb_mcp.cli.output import err, print_error, text
 from codeb_mcp.errors import CodebError
@@ -53,6 +54,7 @@ app.add_typer(jobs.app, name="job")
 app.add_typer(ports.app, name="ports")
 app.add_typer(registry.app, name="registry")
 app.add_typer(local.app, name="local")
+app.add_typer(server.app, name="server")
 
 
 def _version(wanted: bool) -> None:

@@ -49,6 +49,9 @@ COMMANDS = (
     ("registry", "import"),
     ("registry", "audit"),
     ("local",),
+    ("server",),
+    ("server", "setup"),
+    ("server", "check"),
 )
 
 

@@ -69,6 +69,14 @@ NOT_STARTED = (
     "timers.target.wants/apt-daily.timer",
     "timers.target.wants/apt-daily-upgrade.timer",
 )
+# What the smallest image of a provider has; nothing of what codeb works with is there.
+BARE_PACKAGES = (
+    *("systemd", "systemd-sysv", "dbus", "iproute2", "ca-certificates", "curl", "procps"),
+    # codeb itself is a Python program
+    *("python3", "python3-venv"),
+    # the web server of the tests' image
+    "busybox-static",
+)
 # It needs modprobe and the host's modules, so it can only fail here and degrade the system.
 MASKED = ("systemd-modules-load.service",)
 
@@ -77,31 +85,33 @@ class BuildFailed(RuntimeError):
     """debootstrap did not finish; the message holds the end of its log."""
 
 
-def rootfs() -> Path:
+def rootfs(*, bare: bool = False) -> Path:
     """The root file system of this recipe, built first when it is not there (a minute or two).
 
-    Nothing may write to it: servers run on a layer of their own.
+    With `bare`, one without any of the systems that codeb works with. Nothing may write to it:
+    servers run on a layer of their own.
     """
-    built = lab_dir() / "rootfs" / recipe_hash()
+    built = lab_dir() / "rootfs" / recipe_hash(bare=bare)
     with FileLock(f"{built.parent}.lock"):
         if not built.is_dir():
-            _build(built)
+            _build(built, BARE_PACKAGES if bare else PACKAGES)
     return built
 
 
-def recipe_hash() -> str:
+def recipe_hash(*, bare: bool = False) -> str:
     """Sixteen hex digits that change whenever what would be built changes."""
-    recipe = [SUITE, sorted(PACKAGES), FILES, NOT_STARTED, MASKED]
+    packages = BARE_PACKAGES if bare else PACKAGES
+    recipe = [SUITE, sorted(packages), FILES, NOT_STARTED, MASKED]
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _build(built: Path) -> None:
+def _build(built: Path, packages: tuple[str, ...]) -> None:
     partial = built.with_suffix(".partial")
     remove_tree(partial)  # what an interrupted build left
     partial.mkdir(parents=True)
     log = partial.with_suffix(".log")
     with log.open("wb") as output:
-        command = contained(_debootstrap(partial))
+        command = contained(_debootstrap(partial, packages))
         ended = subprocess.run(command, stdout=output, stderr=output, check=False)
     if ended.returncode != 0:
         raise BuildFailed(f"debootstrap of {SUITE} failed, from {log}:\n{_tail(log)}")
@@ -109,12 +119,12 @@ def _build(built: Path) -> None:
     partial.rename(built)
 
 
-def _debootstrap(target: Path) -> list[str]:
+def _debootstrap(target: Path, packages: tuple[str, ...]) -> list[str]:
     mirror = host_mirror()
     return [
         "debootstrap",
         "--variant=minbase",
-        f"--include={','.join(PACKAGES)}",
+        f"--include={','.join(packages)}",
         SUITE,
         str(target),
         *([mirror] if mirror else []),
@@ -128,7 +138,7 @@ def _configure(root: Path) -> None:
         path.write_text(text)
     units = root / "etc/systemd/system"
     for name in NOT_STARTED:
-        (units / name).unlink()
+        (units / name).unlink(missing_ok=True)
     for name in MASKED:
         (units / name).symlink_to("/dev/null")
     # every server gets an identity of its own at its first boot

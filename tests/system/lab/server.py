@@ -27,9 +27,12 @@ class Server:
         self._uids: dict[str, int] = {}
 
     @classmethod
-    def boot(cls) -> Self:
-        """Boot a fresh server. Builds the root file system first where there is none yet."""
-        lower = rootfs()
+    def boot(cls, *, bare: bool = False) -> Self:
+        """Boot a fresh server, `bare` as a provider hands it over.
+
+        Builds the root file system first where there is none yet.
+        """
+        lower = rootfs(bare=bare)
         slot = Slot.acquire()
         try:
             machine = Machine.prepare(slot, lower)
