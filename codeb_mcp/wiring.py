@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from codeb_mcp.adapters.caddy import CaddyProxy
+from codeb_mcp.adapters.caddy import CaddyProxy, authority_of
 from codeb_mcp.adapters.clock import SystemClock
 from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running, podman_environment
 from codeb_mcp.adapters.env_files import EnvFiles
@@ -17,8 +17,11 @@ from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
 from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.resolver import DnsResolver
 from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.names import DomainName, HealthPath
+from codeb_mcp.services.certificates import CertificateCare
+from codeb_mcp.services.custom_domains import CustomDomains
 from codeb_mcp.services.deployments import Deployments
 from codeb_mcp.services.domains import Domains
 from codeb_mcp.services.logs import LogReading
@@ -67,6 +70,16 @@ class Application:
         return Domains(self.systems)
 
     @cached_property
+    def custom_domains(self) -> CustomDomains:
+        """Domains that environments have beside their own."""
+        return CustomDomains(self.systems)
+
+    @cached_property
+    def certificates(self) -> CertificateCare:
+        """Certificates."""
+        return CertificateCare(self.systems)
+
+    @cached_property
     def logs(self) -> LogReading:
         """Logs."""
         return LogReading(self.systems)
@@ -99,6 +112,8 @@ def _systems(settings: Settings) -> Systems:
         registry=SqlRegistry(settings.registry_file, clock.now),
         locks=FileLocks(settings.run_folder / "locks", clock.now),
         clock=clock,
+        certificates=proxy.certificates,
+        resolver=DnsResolver(settings.resolvers),
         ready=_ready(settings, proxy),
     )
 
@@ -140,6 +155,7 @@ def _proxy(settings: Settings, endpoints: Endpoints) -> CaddyProxy:
         live_folder=settings.live_folder,
         embedded=settings.caddy_admin is None,
         binary=settings.caddy_binary,
+        authority=authority_of(settings),
     )
 
 

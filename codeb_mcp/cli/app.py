@@ -6,7 +6,18 @@ from typing import Annotated
 import typer
 
 from codeb_mcp import __version__
-from codeb_mcp.cli import deploy, env, local, logs, ports, projects, registry, remove
+from codeb_mcp.cli import (
+    certificates,
+    deploy,
+    domains,
+    env,
+    local,
+    logs,
+    ports,
+    projects,
+    registry,
+    remove,
+)
 from codeb_mcp.cli.output import err, print_error, text
 from codeb_mcp.errors import CodebError
 
@@ -28,6 +39,8 @@ app.command("history")(projects.history)
 app.command("open")(projects.open_)
 app.command("logs")(logs.logs)
 app.add_typer(env.app, name="env")
+app.add_typer(domains.app, name="domain")
+app.add_typer(certificates.app, name="ssl")
 app.add_typer(ports.app, name="ports")
 app.add_typer(registry.app, name="registry")
 app.add_typer(local.app, name="local")

@@ -125,6 +125,22 @@ class ForgetEnvironment:
     key: EnvironmentKey
 
 
+@dataclass(frozen=True, slots=True)
+class ServeDomain:
+    """Write down that a custom domain is served."""
+
+    key: EnvironmentKey
+    domain: DomainName
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetDomain:
+    """Forget a custom domain."""
+
+    key: EnvironmentKey
+    domain: DomainName
+
+
 Step: TypeAlias = (
     AllocatePort
     | PutRecord
@@ -140,6 +156,8 @@ Step: TypeAlias = (
     | RemoveRoute
     | RemoveRecord
     | ForgetEnvironment
+    | ServeDomain
+    | ForgetDomain
 )
 
 
@@ -164,7 +182,7 @@ def sentence(step: Step) -> str:
             return f"send the traffic of {key} to the {slot} slot"
         case WriteRoute(route):
             return (
-                f"route {route.domain} to 127.0.0.1:{route.port(Slot.BLUE)} (blue) or "
+                f"route {', '.join(route.hosts)} to 127.0.0.1:{route.port(Slot.BLUE)} (blue) or "
                 f"127.0.0.1:{route.port(Slot.GREEN)} (green)"
             )
         case CheckPublic(domain, policy):
@@ -181,6 +199,10 @@ def sentence(step: Step) -> str:
             return f"remove the DNS record {record}"
         case ForgetEnvironment(key):
             return f"give the ports of {key} back and forget its releases and logs"
+        case ServeDomain(key, domain):
+            return f"record {domain} as served by {key}"
+        case ForgetDomain(key, domain):
+            return f"take {domain} away from {key}"
         case PruneImages(key, 0, _):
             return f"remove the release images of {key}"
         case PruneImages(key, keep, _):

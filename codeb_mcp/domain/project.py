@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from codeb_mcp.domain.domains import CustomDomain
 from codeb_mcp.domain.names import (
     DomainName,
     EnvironmentKind,
@@ -118,7 +119,10 @@ class EnvironmentKey:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment: its domain, its ports by kind, its newest release and the one it serves."""
+    """One environment: its domain, its ports by kind, its newest release and the one it serves.
+
+    `domains` are those that were added to its own, by name.
+    """
 
     key: EnvironmentKey
     domain: DomainName
@@ -126,6 +130,7 @@ class Environment:
     live: Release | None = None
     latest: Release | None = None
     created_at: datetime | None = None
+    domains: tuple[CustomDomain, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

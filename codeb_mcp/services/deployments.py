@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import anyio
@@ -25,6 +25,7 @@ from codeb_mcp.planning.records import records_for
 from codeb_mcp.services.apply import Unhealthy, apply
 from codeb_mcp.services.auditing import audited
 from codeb_mcp.services.observation import domain_of, environment_of, observe
+from codeb_mcp.services.pointing import served_domains
 from codeb_mcp.services.sources import (
     Source,
     described,
@@ -150,7 +151,8 @@ class Deployments:
         env_file = self._env_file(project, request.key)
         await on_progress(Progress(0, PREPARATIONS, f"fetch or build {described(request.source)}"))
         image = await self._resolve(request, env_file)
-        wanted = self._wanted(project, request, image, env_file)
+        aliases = await served_domains(self._systems, environment_of(project, request.key))
+        wanted = replace(self._wanted(project, request, image, env_file), aliases=aliases)
         await on_progress(Progress(1, PREPARATIONS, f"look at {request.key} as it is"))
         for replans_left in reversed(range(REPLANS)):
             found = await observe(self._systems, request.key, wanted.domain)

@@ -15,7 +15,14 @@ from codeb_mcp.domain.names import DomainName, HealthPath
 from codeb_mcp.domain.project import Project
 from codeb_mcp.services.systems import Host, Systems
 from tests.fakes.containers import Application, FakeImages, FakeRuntime
-from tests.fakes.network import FakeDns, FakeMarkers, FakeProbe, FakeProxy
+from tests.fakes.network import (
+    FakeCertificates,
+    FakeDns,
+    FakeMarkers,
+    FakeProbe,
+    FakeProxy,
+    FakeResolver,
+)
 
 
 @dataclass
@@ -55,6 +62,8 @@ class InMemoryHost:
     def __post_init__(self) -> None:
         self.proxy = FakeProxy(markers=self.markers, probe=self.probe)
         self.runtime = FakeRuntime(images=self.images, probe=self.probe)
+        self.resolver = FakeResolver(self.dns)
+        self.certificates = FakeCertificates(self.proxy, self.clock.now)
         self.registry = SqlRegistry(self.folder / "registry.db", self.clock.now)
 
     def systems(self) -> Systems:
@@ -81,6 +90,8 @@ class InMemoryHost:
             registry=self.registry,
             locks=FileLocks(self.folder / "locks", self.clock.now),
             clock=self.clock,
+            certificates=self.certificates,
+            resolver=self.resolver,
             ready=_always_ready,
         )
 

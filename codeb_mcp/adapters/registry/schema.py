@@ -44,6 +44,7 @@ domains = Table(
     Column("name", String, primary_key=True),
     Column("environment_id", Integer, nullable=False),
     Column("is_primary", Integer, nullable=False),
+    Column("is_active", Integer, nullable=False),
 )
 releases = Table(
     "releases",
@@ -132,4 +133,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
             BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END""",
     ),
+    # A domain that was added, but did not lead here yet, is not active.
+    ("ALTER TABLE domains ADD COLUMN is_active INTEGER NOT NULL DEFAULT 1",),
 )

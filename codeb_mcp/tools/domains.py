@@ -1,0 +1,103 @@
+"""Tools for custom domains and their certificates."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver import Context
+from pydantic import Field
+
+from codeb_mcp.domain.names import DomainName, EnvironmentName, ProjectName
+from codeb_mcp.domain.project import EnvironmentKey
+from codeb_mcp.planning.domains import custom_domain
+from codeb_mcp.services.certificates import CertificateCare, RenewalRequest
+from codeb_mcp.services.custom_domains import CustomDomains, DomainRequest
+from codeb_mcp.services.domain_views import (
+    DomainRemovalView,
+    DomainsView,
+    DomainView,
+    RenewalView,
+)
+from codeb_mcp.tools.answers import actor_of
+from codeb_mcp.tools.deploying import Environment, Project, reporting
+
+Domain = Annotated[str, Field(description="full name, such as shop.example.com")]
+
+
+class DomainTools:
+    """`add_domain`, `list_domains` and `remove_domain`."""
+
+    def __init__(self, domains: CustomDomains) -> None:
+        self._domains = domains
+
+    async def add_domain(
+        self,
+        ctx: Context,
+        project: Project,
+        domain: Domain,
+        environment: Environment = "production",
+        wait: Annotated[
+            int, Field(description="seconds that it may take to lead here, 0 to 3600")
+        ] = 0,
+    ) -> DomainView:
+        """Serve an environment under a further domain, with a certificate of its own.
+
+        Only once the domain leads to this server: until then it is pending, nobody is asked for a
+        certificate, and `next` says which DNS records a person must set. Then call again.
+        """
+        key = EnvironmentKey(ProjectName(project), EnvironmentName(environment))
+        request = DomainRequest(key, custom_domain(domain), actor_of(ctx), float(wait))
+        return await self._domains.add(request, reporting(ctx))
+
+    async def list_domains(
+        self,
+        project: Project,
+        environment: Annotated[str | None, Field(description="only this one; default: all")] = None,
+    ) -> DomainsView:
+        """A project's domains: where each leads now, and its certificate with its dates."""
+        only = EnvironmentName(environment) if environment else None
+        return await self._domains.list(ProjectName(project), only)
+
+    async def remove_domain(
+        self,
+        ctx: Context,
+        project: Project,
+        domain: Domain,
+        environment: Environment = "production",
+        plan_digest: Annotated[
+            str | None,
+            Field(description="digest of the plan that a person has agreed to"),
+        ] = None,
+    ) -> DomainRemovalView:
+        """Serve an environment under a custom domain no more.
+
+        Without plan_digest it only says what would change: show that to a person, and pass the
+        plan's digest when they agree.
+        """
+        key = EnvironmentKey(ProjectName(project), EnvironmentName(environment))
+        request = DomainRequest(key, DomainName(domain), actor_of(ctx))
+        return await self._domains.remove(request, plan_digest)
+
+
+class CertificateTool:
+    """`renew_certificate`."""
+
+    def __init__(self, certificates: CertificateCare) -> None:
+        self._certificates = certificates
+
+    async def renew_certificate(
+        self,
+        ctx: Context,
+        project: Project,
+        environment: Environment = "production",
+        domain: Annotated[
+            str | None, Field(description="only this domain's; default: all that are served")
+        ] = None,
+    ) -> RenewalView:
+        """Have certificates renewed now, which Caddy otherwise does by itself in time.
+
+        Needed only when a key may have leaked or an authority revokes; authorities sign a few
+        times a week. The present certificates are served until the new ones are there.
+        """
+        key = EnvironmentKey(ProjectName(project), EnvironmentName(environment))
+        only = DomainName(domain) if domain else None
+        request = RenewalRequest(key, actor_of(ctx), only)
+        return await self._certificates.renew(request, reporting(ctx))
