@@ -69,13 +69,13 @@ def arrange_policies(apps: dict[str, Any], hosts: Iterable[str], authority: Auth
 def start_renewal(apps: dict[str, Any], shares: Mapping[DomainName, float]) -> None:
     """Have Caddy renew each host's certificate once less than that share of its life is left."""
     for host, share in shares.items():
-        end_renewal(apps, [host])
         policies = _policies(apps)
         applies = next((each for each in policies if _applies(each, host)), {})
         kept = {key: value for key, value in applies.items() if key not in ("@id", "subjects")}
         wanted = {"@id": f"{RENEWAL}{host}", "subjects": [host], **kept}
         wanted["renewal_window_ratio"] = share
-        _set_policies(apps, [wanted, *_without_subject(policies, host)])
+        others = [each for each in policies if each.get("@id") != wanted["@id"]]
+        _set_policies(apps, [wanted, *_without_subject(others, host)])
 
 
 def end_renewal(apps: dict[str, Any], hosts: Iterable[str]) -> None:
