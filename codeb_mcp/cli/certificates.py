@@ -75,6 +75,6 @@ def _row(view: HostCertificateView) -> tuple[str, ...]:
 
 def _render_renewal(view: RenewalView) -> None:
     for each in view.renewed:
-        until = f"{each.certificate.not_after:%Y-%m-%d %H:%M}"
+        until = f"{each.until:%Y-%m-%d %H:%M}"
         out.print(f"[green]✓[/] {text(each.domain)} has a new certificate until {until}")
-        out.print(f"  serial {each.certificate.serial}, before {each.serial_before}")
+        out.print(f"  serial {each.serial}, before {each.serial_before}")

@@ -82,7 +82,7 @@ def remove(
         return
     if not yes:
         _ask(planned)
-    view = run(lambda: domains.remove(request, planned.plan.digest))
+    view = run(lambda: domains.remove(request, planned.plan_digest))
     emit(view, json, lambda: _render_removal(view))
 
 
@@ -99,14 +99,12 @@ def _ask(planned: DomainRemovalView) -> None:
 
 
 def _render_added(view: DomainView) -> None:
-    where = f"{view.project}/{view.environment}"
     if view.status == "active":
-        out.print(f"[green]✓[/] {text(view.url)} serves {where}")
+        out.print(f"[green]✓[/] {text(view.domain)} serves {view.environment}")
     else:
         out.print(f"[yellow]pending:[/] {view.domain} does not lead here: {text(view.found)}")
-    if view.certificate is not None:
-        until = f"{view.certificate.not_after:%Y-%m-%d}"
-        out.print(f"  certificate until {until}, by {text(view.certificate.issuer)}")
+    if view.certificate_until is not None:
+        out.print(f"  certificate until {view.certificate_until:%Y-%m-%d}")
     if view.next:
         out.print(f"next: {text(view.next)}", soft_wrap=True)
 
@@ -115,8 +113,8 @@ def _render_list(view: DomainsView) -> None:
     rows = table("DOMAIN", "ENVIRONMENT", "STATUS", "LEADS HERE", "CERTIFICATE UNTIL")
     here = {True: "yes", False: "[red]no[/]", None: "-"}
     for each in view.domains:
-        certificate = each.certificate
-        until = f"{certificate.not_after:%Y-%m-%d}" if certificate else "-"
+        ends = each.certificate_until
+        until = f"{ends:%Y-%m-%d}" if ends else "-"
         environment = f"{each.environment}{' (own)' if each.primary else ''}"
         rows.add_row(
             text(each.domain), environment, coloured(each.status), here[each.leads_here], until
@@ -130,5 +128,5 @@ def _render_list(view: DomainsView) -> None:
 def _render_removal(view: DomainRemovalView) -> None:
     done = f"[green]✓[/] {view.domain} is gone"
     out.print(done if view.removed else f"removing {view.domain} would")
-    for number, step in enumerate(view.plan.steps, start=1):
-        out.print(f"  {number}. {text(step.sentence)}", soft_wrap=True)
+    for number, step in enumerate(view.steps, start=1):
+        out.print(f"  {number}. {text(step)}", soft_wrap=True)

@@ -83,15 +83,13 @@ class CertificateCare:
         ):
             before = await self._present(hosts)
             after = await self._renew(before, on_progress)
-        now = systems.clock.now()
         return RenewalView(
-            project=key.project,
-            environment=key.environment,
             renewed=[
                 RenewedView(
                     domain=host,
                     serial_before=before[host].serial,
-                    certificate=CertificateView.of(after[host], now),
+                    serial=after[host].serial,
+                    until=after[host].not_after,
                 )
                 for host in hosts
             ],

@@ -17,7 +17,6 @@ from codeb_mcp.services.apply import apply
 from codeb_mcp.services.auditing import audited
 from codeb_mcp.services.deployments import OnProgress, Progress, ignore_progress
 from codeb_mcp.services.domain_views import (
-    CertificateView,
     DomainRemovalView,
     DomainsView,
     DomainView,
@@ -25,7 +24,6 @@ from codeb_mcp.services.domain_views import (
 from codeb_mcp.services.observation import environment_of
 from codeb_mcp.services.pointing import leads_here, require_addresses, resolution_of
 from codeb_mcp.services.systems import Systems
-from codeb_mcp.services.views import PlanView
 
 LONGEST_WAIT = 3600.0
 POLL_SECONDS = 5.0
@@ -98,7 +96,7 @@ class CustomDomains:
         async with anyio.create_task_group() as group:
             for each in chosen:
                 group.start_soon(look, *each)
-        return DomainsView(project=project, domains=[views[name] for _, name in chosen])
+        return DomainsView(domains=[views[name] for _, name in chosen])
 
     async def remove(
         self, request: DomainRequest, plan_digest: str | None = None
@@ -112,7 +110,9 @@ class CustomDomains:
         await systems.registry.project(key.project)
         await systems.ready()
         if plan_digest is None:
-            return _removal_view(request, await self._plan_dropping(key, domain), removed=False)
+            return DomainRemovalView.of(
+                domain, await self._plan_dropping(key, domain), removed=False
+            )
         where = {"project": key.project, "environment": key.environment, "domain": domain}
         async with (
             audited(systems, request.actor, "remove_domain", **where),
@@ -125,7 +125,7 @@ class CustomDomains:
                     hint=f"look at the plan again; its digest is {plan.digest} now",
                 )
             await apply(systems, plan, key, 0, _no_word)
-        return _removal_view(request, plan, removed=True)
+        return DomainRemovalView.of(domain, plan, removed=True)
 
     async def _write_down(self, key: EnvironmentKey, domain: DomainName) -> None:
         """As pending, with its record where the zone is kept here and has none for it."""
@@ -227,16 +227,12 @@ class CustomDomains:
         here = leads_here(systems, domain, found) if told else None
         return DomainView(
             domain=domain,
-            project=key.project,
             environment=key.environment,
             primary=primary,
             status="active" if active else "pending",
-            url=systems.proxy.url(domain),
             leads_here=here,
             found=str(found),
-            certificate=CertificateView.of(certificate, systems.clock.now())
-            if certificate
-            else None,
+            certificate_until=certificate.not_after if certificate else None,
             next=self._next(key, domain, active=active, here=here, certified=bool(certificate)),
         )
 
@@ -265,16 +261,6 @@ class CustomDomains:
                 "authority answered, and codeb ssl status how it stands"
             )
         return ""
-
-
-def _removal_view(request: DomainRequest, plan: Plan, *, removed: bool) -> DomainRemovalView:
-    return DomainRemovalView(
-        project=request.key.project,
-        environment=request.key.environment,
-        domain=request.domain,
-        removed=removed,
-        plan=PlanView.of(plan),
-    )
 
 
 def _not_deployed(key: EnvironmentKey) -> InvalidRequest:

@@ -5,7 +5,8 @@ from datetime import datetime
 from pydantic import Field
 
 from codeb_mcp.domain.certificate import Certificate
-from codeb_mcp.services.views import PlanView, View
+from codeb_mcp.domain.plan import Plan
+from codeb_mcp.services.views import View
 
 
 class CertificateView(View):
@@ -32,37 +33,38 @@ class CertificateView(View):
 
 
 class DomainView(View):
-    """A domain of an environment."""
+    """A domain of an environment; a primary one comes and goes with it."""
 
     domain: str
-    project: str
     environment: str
-    primary: bool = Field(description="the environment's own, which is not added or removed")
-    status: str = Field(
-        description="active: served; pending: written down, but it does not lead here yet"
-    )
-    url: str
-    leads_here: bool | None = Field(description="null: the host's addresses are not set")
-    found: str = Field(description="where it leads now")
-    certificate: CertificateView | None = None
-    next: str = ""
+    primary: bool
+    status: str = Field(description="active, or pending: it does not lead here yet")
+    # None where this host's addresses are not set
+    leads_here: bool | None
+    found: str
+    certificate_until: datetime | None
+    next: str
 
 
 class DomainsView(View):
-    """The domains of a project's environments."""
+    """The domains of a project."""
 
-    project: str
     domains: list[DomainView]
 
 
 class DomainRemovalView(View):
-    """What a removal changed, or (`removed` false) what it would change."""
+    """What a removal changed, or would change."""
 
-    project: str
-    environment: str
     domain: str
     removed: bool
-    plan: PlanView
+    steps: list[str]
+    plan_digest: str
+
+    @classmethod
+    def of(cls, domain: str, plan: Plan, *, removed: bool) -> "DomainRemovalView":
+        """The view of `plan`, carried out or not."""
+        steps = list(plan.sentences)
+        return cls(domain=domain, removed=removed, steps=steps, plan_digest=plan.digest)
 
 
 class HostCertificateView(View):
@@ -82,17 +84,16 @@ class CertificatesView(View):
 
 
 class RenewedView(View):
-    """One certificate that was renewed."""
+    """Serials are in hex."""
 
     domain: str
     serial_before: str
-    certificate: CertificateView
+    serial: str
+    until: datetime
 
 
 class RenewalView(View):
     """How a renewal ended."""
 
-    project: str
-    environment: str
     renewed: list[RenewedView]
     seconds: float

@@ -17,9 +17,10 @@ from codeb_mcp.services.domain_views import (
     RenewalView,
 )
 from codeb_mcp.tools.answers import actor_of
-from codeb_mcp.tools.deploying import Environment, Project, reporting
+from codeb_mcp.tools.deploying import Project, reporting
 
-Domain = Annotated[str, Field(description="full name, such as shop.example.com")]
+Environment = Annotated[str, Field(description="production, staging or pr-N")]
+Domain = Annotated[str, Field(description="such as shop.example.com")]
 
 
 class DomainTools:
@@ -34,27 +35,20 @@ class DomainTools:
         project: Project,
         domain: Domain,
         environment: Environment = "production",
-        wait: Annotated[
-            int, Field(description="seconds that it may take to lead here, 0 to 3600")
-        ] = 0,
+        wait: Annotated[int, Field(description="seconds to wait until it leads here")] = 0,
     ) -> DomainView:
-        """Serve an environment under a further domain, with a certificate of its own.
+        """Serve an environment under a further domain, once that leads to this server.
 
-        Only once the domain leads to this server: until then it is pending, nobody is asked for a
-        certificate, and `next` says which DNS records a person must set. Then call again.
+        Until then it is pending and no certificate is asked for: `next` says which DNS records a
+        person must set. Then call again.
         """
         key = EnvironmentKey(ProjectName(project), EnvironmentName(environment))
         request = DomainRequest(key, custom_domain(domain), actor_of(ctx), float(wait))
         return await self._domains.add(request, reporting(ctx))
 
-    async def list_domains(
-        self,
-        project: Project,
-        environment: Annotated[str | None, Field(description="only this one; default: all")] = None,
-    ) -> DomainsView:
-        """A project's domains: where each leads now, and its certificate with its dates."""
-        only = EnvironmentName(environment) if environment else None
-        return await self._domains.list(ProjectName(project), only)
+    async def list_domains(self, project: Project) -> DomainsView:
+        """A project's domains: where each leads, and until when its certificate is good."""
+        return await self._domains.list(ProjectName(project))
 
     async def remove_domain(
         self,
@@ -69,8 +63,7 @@ class DomainTools:
     ) -> DomainRemovalView:
         """Serve an environment under a custom domain no more.
 
-        Without plan_digest it only says what would change: show that to a person, and pass the
-        plan's digest when they agree.
+        Without plan_digest it only says what would change: show a person.
         """
         key = EnvironmentKey(ProjectName(project), EnvironmentName(environment))
         request = DomainRequest(key, DomainName(domain), actor_of(ctx))
@@ -88,16 +81,8 @@ class CertificateTool:
         ctx: Context,
         project: Project,
         environment: Environment = "production",
-        domain: Annotated[
-            str | None, Field(description="only this domain's; default: all that are served")
-        ] = None,
     ) -> RenewalView:
-        """Have certificates renewed now, which Caddy otherwise does by itself in time.
-
-        Needed only when a key may have leaked or an authority revokes; authorities sign a few
-        times a week. The present certificates are served until the new ones are there.
-        """
+        """Renew certificates now: only when a key may have leaked, for Caddy does it in time."""
         key = EnvironmentKey(ProjectName(project), EnvironmentName(environment))
-        only = DomainName(domain) if domain else None
-        request = RenewalRequest(key, actor_of(ctx), only)
+        request = RenewalRequest(key, actor_of(ctx))
         return await self._certificates.renew(request, reporting(ctx))

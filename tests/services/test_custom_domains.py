@@ -63,7 +63,7 @@ async def add(
 async def remove(host: InMemoryHost, domain: str = DOMAIN) -> None:
     request = DomainRequest(SHOP, DomainName(domain), "cli:me")
     domains = CustomDomains(host.systems())
-    await domains.remove(request, (await domains.remove(request)).plan.digest)
+    await domains.remove(request, (await domains.remove(request)).plan_digest)
 
 
 def routed(host: InMemoryHost, key: EnvironmentKey = SHOP) -> list[str]:
@@ -79,7 +79,7 @@ async def test_domain_that_leads_here_is_routed_recorded_and_certified(host: InM
     host.resolver.answers[DOMAIN] = HERE
     view = await add(host)
     assert (view.status, view.leads_here, view.next) == ("active", True, "")
-    assert view.certificate is not None
+    assert view.certificate_until is not None
     assert routed(host) == ["shop.localhost", DOMAIN]
     assert await added(host) == {DOMAIN: "active"}
 
@@ -217,7 +217,7 @@ async def test_certificate_that_cannot_be_had_is_said_within_a_minute_or_so(
     host.resolver.answers[DOMAIN] = HERE
     host.certificates.missing.add(DOMAIN)
     view = await add(host)
-    assert (view.status, view.certificate) == ("active", None)
+    assert (view.status, view.certificate_until) == ("active", None)
     assert "goes on trying" in view.next
     assert host.clock.seconds < 70
 
@@ -269,7 +269,7 @@ async def test_nothing_is_removed_without_the_digest_of_the_plan_as_it_is(
         await domains.remove(request, "0" * 64)
     async with host.systems().locks.hold(SHOP, "mcp:claude", "deploy v3"):
         with pytest.raises(Locked, match="mcp:claude"):
-            await domains.remove(request, planned.plan.digest)
+            await domains.remove(request, planned.plan_digest)
     assert DOMAIN in routed(host)
 
 
@@ -308,7 +308,7 @@ async def test_list_says_where_each_leads_and_what_to_do(host: InMemoryHost) -> 
         (DOMAIN, False, "active", True),
     ]
     assert "198.51.100.9" in listed[1].found
-    assert [bool(each.certificate) for each in listed] == [True, False, True]
+    assert [bool(each.certificate_until) for each in listed] == [True, False, True]
 
 
 async def test_status_tells_issuer_names_and_dates_of_what_is_served(host: InMemoryHost) -> None:
@@ -328,7 +328,7 @@ async def test_status_tells_issuer_names_and_dates_of_what_is_served(host: InMem
 async def renew(host: InMemoryHost, domain: str | None = None) -> list[str]:
     request = RenewalRequest(SHOP, "cli:me", DomainName(domain) if domain else None)
     view = await CertificateCare(host.systems()).renew(request)
-    assert all(each.serial_before != each.certificate.serial for each in view.renewed)
+    assert all(each.serial_before != each.serial for each in view.renewed)
     return [each.domain for each in view.renewed]
 
 
@@ -387,7 +387,7 @@ async def test_without_tls_there_are_domains_and_no_certificates(host: InMemoryH
     host.certificates.kept = False
     host.resolver.answers[DOMAIN] = HERE
     view = await add(host)
-    assert (view.status, view.certificate, view.next) == ("active", None, "")
+    assert (view.status, view.certificate_until, view.next) == ("active", None, "")
     for call in (CertificateCare(host.systems()).status(SHOP.project), renew(host)):
         with pytest.raises(InvalidRequest) as refusal:
             await call

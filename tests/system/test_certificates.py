@@ -78,7 +78,7 @@ async def test_domain_is_served_once_it_leads_here_and_no_more_once_it_is_remove
         shop.record(ZONE, domain, "A", shop.server.address)
         added = await mcp.call("add_domain", **where)
         assert (added["status"], added["next"]) == ("active", "")
-        assert added["certificate"]["names"] == [domain]
+        assert added["certificate_until"] is not None
         assert shop.curl(domain).stdout == "the shop\n"
         assert shop.curl("shop.secure.test").stdout == "the shop\n"
         again = await mcp.call(
@@ -91,7 +91,7 @@ async def test_domain_is_served_once_it_leads_here_and_no_more_once_it_is_remove
         assert shop.curl(domain).stdout == "the shop\n"
         stale = await mcp.ask("remove_domain", **where, plan_digest="0" * 64)
         assert "(error stale_plan" in stale.error
-        digest = planned["plan"]["digest"]
+        digest = planned["plan_digest"]
         assert (await mcp.call("remove_domain", **where, plan_digest=digest))["removed"] is True
     assert shop.curl(domain).returncode != 0
     assert shop.curl("shop.secure.test").stdout == "the shop\n"
@@ -138,12 +138,12 @@ async def test_renewal_gives_a_new_certificate_and_no_visitor_goes_without(shop:
         renewed = await mcp.call("renew_certificate", project="shop", environment="production")
     (one,) = renewed["renewed"]
     assert one["serial_before"] == before["certificate"]["serial"]
-    assert one["certificate"]["serial"] != one["serial_before"]
+    assert one["serial"] != one["serial_before"]
     assert seen.unsafe.total() == 0, seen
     assert seen.lost.total() == 0, seen
     assert {int(serial, 16) for serial in seen.serials} == {
         int(one["serial_before"], 16),
-        int(one["certificate"]["serial"], 16),
+        int(one["serial"], 16),
     }
     # a reload drops what was accepted and not yet asked: a handful, whom asking again helps
     assert seen.again <= 10 < seen.serials.total(), seen
