@@ -6,6 +6,7 @@ variable of the same name, `CODEB_` in front and upper-cased, which wins.
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,8 +43,28 @@ def _base_images(text: str) -> str:
 
 
 BaseImages = Annotated[str, AfterValidator(_base_images)]
+
+
+def _resolvers(texts: tuple[str, ...]) -> tuple[str, ...]:
+    for text in texts:
+        address_and_port(text)
+    return texts
+
+
+def address_and_port(text: str) -> tuple[str, int]:
+    """`192.0.2.1`, `192.0.2.1:5300`, `2001:db8::1` or `[2001:db8::1]:5300`; port 53 by default.
+
+    Raises ValueError.
+    """
+    found = re.fullmatch(r"\[(.+)\](?::(\d{1,5}))?|([^:]+):(\d{1,5})", text)
+    address, port = (found[1] or found[3], found[2] or found[4]) if found else (text, None)
+    return str(ipaddress.ip_address(address)), int(port or 53)
+
+
 Domain = Annotated[str, AfterValidator(_domain)]
 Addresses = Annotated[tuple[str, ...], AfterValidator(_addresses)]
+
+Resolvers = Annotated[tuple[str, ...], AfterValidator(_resolvers)]
 
 
 class Settings(BaseModel):
@@ -63,6 +84,14 @@ class Settings(BaseModel):
     caddy_binary: Path | None = None
     http_port: int = Field(default=8080, ge=1, le=65535)
     tls: Literal["off", "auto"] = "off"
+    acme_directory: str | None = Field(default=None, pattern=r"^https://[!-~]+$")
+    """The directory URL of the ACME server that signs; None: Let's Encrypt, as Caddy chooses."""
+    acme_root: Path | None = None
+    """A PEM file with the root that the ACME server's own HTTPS is trusted by."""
+    acme_email: str | None = Field(default=None, pattern=r"^[!-?A-~]+@[!-?A-~]+$")
+
+    resolvers: Resolvers = ()
+    """Who is asked where a custom domain leads, as `address` or `address:port`; the system's."""
 
     dns: Literal["none", "powerdns"] = "none"
     powerdns_url: str = "http://127.0.0.1:8081"
@@ -127,7 +156,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values: dict[str, Any] = _file_values(home / CONFIG_FILE)
     for name in Settings.model_fields:
         if name != "home" and (text := environ.get(f"CODEB_{name.upper()}")) is not None:
-            is_list = name in ("addresses", "nameservers")
+            is_list = name in ("addresses", "nameservers", "resolvers")
             values[name] = tuple(text.split(",")) if is_list and text else text or None
     try:
         return Settings(home=home, **values)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 
-from codeb_mcp.adapters.caddy import CaddyProxy
+from codeb_mcp.adapters.caddy import CaddyProxy, authority_of
 from codeb_mcp.adapters.clock import SystemClock
 from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running, podman_environment
 from codeb_mcp.adapters.env_files import EnvFiles
@@ -24,6 +24,7 @@ from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
 from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.resolver import DnsResolver
 from codeb_mcp.adapters.rule_files import bypass_rules
 from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.adapters.systemd_jobs import NoJobs, SystemdJobs
@@ -31,7 +32,9 @@ from codeb_mcp.adapters.terminal import PodmanTerminal
 from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import DomainName, HealthPath
+from codeb_mcp.services.certificates import CertificateCare
 from codeb_mcp.services.configuration import Configuration
+from codeb_mcp.services.custom_domains import CustomDomains
 from codeb_mcp.services.deployments import Deployments
 from codeb_mcp.services.diagnosing import Diagnosing
 from codeb_mcp.services.domains import Domains
@@ -100,6 +103,16 @@ class Application:
         return Domains(self.systems)
 
     @cached_property
+    def custom_domains(self) -> CustomDomains:
+        """Domains that environments have beside their own."""
+        return CustomDomains(self.systems)
+
+    @cached_property
+    def certificates(self) -> CertificateCare:
+        """Certificates."""
+        return CertificateCare(self.systems)
+
+    @cached_property
     def logs(self) -> LogReading:
         """Logs."""
         return LogReading(self.systems)
@@ -166,6 +179,8 @@ def _systems(settings: Settings) -> Systems:
         registry=SqlRegistry(settings.registry_file, clock.now),
         locks=FileLocks(settings.run_folder / "locks", clock.now),
         clock=clock,
+        certificates=proxy.certificates,
+        resolver=DnsResolver(settings.resolvers),
         ready=_ready(settings, proxy),
     )
 
@@ -215,6 +230,7 @@ def _proxy(settings: Settings, endpoints: Endpoints) -> CaddyProxy:
         live_folder=settings.live_folder,
         embedded=settings.caddy_admin is None,
         binary=settings.caddy_binary,
+        authority=authority_of(settings),
     )
 
 

@@ -5,24 +5,39 @@ from typing import Literal
 
 from codeb_mcp.adapters.caddy_admin import CaddyAdmin
 from codeb_mcp.adapters.caddy_version import require_new_enough
-from codeb_mcp.adapters.http_client import NoAnswer, Target, fetch
+from codeb_mcp.adapters.certificates import CaddyCertificates
+from codeb_mcp.adapters.http_client import NO_TLS, NoAnswer, Target, fetch
 from codeb_mcp.domain.host import Json, Route
 from codeb_mcp.domain.names import DomainName
 from codeb_mcp.errors import Refused, SystemFailed
+from codeb_mcp.planning.certificates import Authority
 from codeb_mcp.planning.routes import route_json
 from codeb_mcp.planning.server_files import CADDY_SOCKET, CADDY_UNIT
 from codeb_mcp.planning.servers import Entrance, find_route, other_route, with_route, without_route
+from codeb_mcp.settings import Settings
 
 START_EMBEDDED = "codeb local start"
 START_SYSTEM = "systemctl start caddy"
 START_OWN = f"systemctl start {CADDY_UNIT}"
 
 
-def entrance_of(http_port: int, tls: Literal["off", "auto"], https_port: int = 443) -> Entrance:
+def entrance_of(
+    http_port: int,
+    tls: Literal["off", "auto"],
+    https_port: int = 443,
+    authority: Authority | None = None,
+) -> Entrance:
     """Where visitors come in, by the settings."""
     if tls == "auto":
-        return Entrance(https_port, tls=True, plain_port=http_port)
+        signed_by = authority or Authority()
+        return Entrance(https_port, tls=True, plain_port=http_port, authority=signed_by)
     return Entrance(http_port)
+
+
+def authority_of(settings: Settings) -> Authority:
+    """Who signs certificates, by the settings."""
+    root = str(settings.acme_root) if settings.acme_root else None
+    return Authority(settings.acme_directory, root, settings.acme_email)
 
 
 class CaddyProxy:
@@ -43,14 +58,20 @@ class CaddyProxy:
         embedded: bool,
         binary: Path | None = None,
         https_port: int = 443,
+        authority: Authority | None = None,
     ) -> None:
         start = START_OWN if admin == f"unix/{CADDY_SOCKET}" else START_SYSTEM
         self._admin = CaddyAdmin(admin, START_EMBEDDED if embedded else start)
         self._tls = tls == "auto"
-        self._entrance = entrance_of(http_port, tls, https_port)
+        self._entrance = entrance_of(http_port, tls, https_port, authority)
         self._live_folder = str(live_folder)
         self._embedded = embedded
         self._binary = binary
+
+    @property
+    def certificates(self) -> CaddyCertificates:
+        """The certificates that this Caddy keeps."""
+        return CaddyCertificates(self._admin, self._entrance)
 
     async def check_version(self) -> str:
         """The version of the Caddy that answers; HostNotReady when it is too old to be trusted."""
@@ -66,17 +87,16 @@ class CaddyProxy:
         wanted = route_json(route, self._live_folder)
 
         def change(config: Json | None) -> Json:
-            other = other_route(config, str(route.domain), route.id)
-            if other is not None:
-                raise Refused(
-                    f"the domain {route.domain} is already routed by {other} in this Caddy",
-                    hint="remove that route from Caddy's configuration, or deploy this "
-                    "environment under another domain",
-                    code="domain_routed_elsewhere",
-                )
+            for host in route.hosts:
+                _require_unrouted(config, host, route.id)
             return with_route(config, wanted, self._entrance)
 
         await self._admin.edit(f"routing {route.domain}", change)
+
+    async def require_unrouted(self, domain: DomainName, route_id: str) -> None:
+        """Raise Refused when another route than `route_id` answers for `domain`."""
+        config, _ = await self._admin.config()
+        _require_unrouted(config, domain, route_id)
 
     async def restore_route(self, route_id: str, before: Json | None) -> None:
         """Put a route back as it was; None removes it. Absent is fine."""
@@ -112,11 +132,13 @@ class CaddyProxy:
                 Target(here, server_name=str(domain)), path, seconds=seconds, limit=1_024
             )
         except NoAnswer as nothing:
+            # Caddy has no certificate to show for the domain, or not yet.
+            uncertified = self._tls and nothing.reason == NO_TLS
             raise SystemFailed(
                 f"Caddy does not answer for {domain} on {here}: {nothing.reason}",
                 hint="see that nothing else listens on that port and that the certificate, "
                 "if any, could be had; Caddy's log says more",
-                code="public_unreachable",
+                code="certificate_missing" if uncertified else "public_unreachable",
             ) from None
         return answer.status
 
@@ -125,3 +147,14 @@ class CaddyProxy:
         scheme, usual = ("https", 443) if self._tls else ("http", 80)
         port = "" if self._entrance.port == usual else f":{self._entrance.port}"
         return f"{scheme}://{domain}{port}/"
+
+
+def _require_unrouted(config: Json | None, host: DomainName, route_id: str) -> None:
+    other = other_route(config, str(host), route_id)
+    if other is not None:
+        raise Refused(
+            f"the domain {host} is already routed by {other} in this Caddy",
+            hint="remove that route from Caddy's configuration, or deploy this "
+            "environment under another domain",
+            code="domain_routed_elsewhere",
+        )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import httpx
 
 MAX_BODY = 65_536
+NO_TLS = "no TLS connection could be made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def _client(target: Target) -> "httpx.AsyncClient":
 
 def _connect_reason(error: BaseException) -> str:
     if any(isinstance(cause, ssl.SSLError) for cause in _causes(error)):
-        return "no TLS connection could be made"
+        return NO_TLS
     return _os_reason(error) or "no connection could be made"
 
 

@@ -37,6 +37,10 @@ class PowerDns:
             return ()
         return from_rrsets(self._wanted(answer, f"reading {zone}")["rrsets"], name)
 
+    async def holds(self, name: DomainName) -> bool:
+        """Whether `name` is in a zone that is kept here already."""
+        return await self._zone_of(name) is not None
+
     async def put(self, record: DnsRecord) -> None:
         """Create or replace the record set, and its zone when absent."""
         zone = await self._zone_of(record.name) or await self._create_zone(record.name)
@@ -140,6 +144,10 @@ class NoDns:
     async def records(self, name: DomainName) -> tuple[DnsRecord, ...]:  # noqa: ARG002 - Protocol
         """None that codeb keeps."""
         return ()
+
+    async def holds(self, name: DomainName) -> bool:  # noqa: ARG002 - Protocol
+        """No zone is kept."""
+        return False
 
     async def put(self, record: DnsRecord) -> None:
         """Refused."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 import anyio
 from anyio.abc import Process, TaskGroup
 
-from codeb_mcp.adapters.caddy import entrance_of
+from codeb_mcp.adapters.caddy import authority_of, entrance_of
 from codeb_mcp.adapters.caddy_version import caddy_binary
 from codeb_mcp.adapters.containers_conf import podman_environment, write_containers_conf
 from codeb_mcp.adapters.embedded import (
@@ -220,7 +220,7 @@ def _write_caddy_config(state: RunState) -> None:
     config = embedded_config(
         last or _config(state.caddy_config),
         f"unix/{state.caddy_socket}|0600",
-        entrance_of(settings.http_port, settings.tls),
+        entrance_of(settings.http_port, settings.tls, authority=authority_of(settings)),
     )
     write_atomic(state.caddy_config, json.dumps(config, indent=1), 0o600)
 

@@ -7,8 +7,10 @@ import typer
 
 from codeb_mcp import __version__
 from codeb_mcp.cli import (
+    certificates,
     config,
     deploy,
+    domains,
     env,
     guard,
     heal,
@@ -51,6 +53,8 @@ app.command("guard")(guard.guard)
 app.add_typer(env.app, name="env")
 app.add_typer(config.app, name="config")
 app.add_typer(jobs.app, name="job")
+app.add_typer(domains.app, name="domain")
+app.add_typer(certificates.app, name="ssl")
 app.add_typer(ports.app, name="ports")
 app.add_typer(registry.app, name="registry")
 app.add_typer(local.app, name="local")

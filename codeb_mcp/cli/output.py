@@ -58,7 +58,13 @@ def text(value: object) -> str:
 
 def coloured(status: str) -> str:
     """A status word in its colour."""
-    colours = {"running": "green", "live": "green", "failed": "red", "stopped": "red"}
+    colours = {
+        "running": "green",
+        "live": "green",
+        "active": "green",
+        "failed": "red",
+        "stopped": "red",
+    }
     return f"[{colours.get(status, 'yellow')}]{text(status)}[/]"
 
 

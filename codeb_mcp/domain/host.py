@@ -168,16 +168,25 @@ class DnsRecord:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Traffic for `domain` goes to one of an environment's two slots, chosen by its marker."""
+    """Traffic for `domain`, and for its `aliases`, goes to one of an environment's two slots.
+
+    Which of them, its marker says.
+    """
 
     key: EnvironmentKey
     domain: DomainName
     blue_port: int
+    aliases: tuple[DomainName, ...] = ()
 
     @property
     def id(self) -> str:
         """The route's `@id` in Caddy, by which codeb finds its own."""
         return f"codeb-{self.key.slug}"
+
+    @property
+    def hosts(self) -> tuple[DomainName, ...]:
+        """Every host that it answers for."""
+        return (self.domain, *self.aliases)
 
     def port(self, slot: Slot) -> int:
         """The host port of `slot`."""
@@ -282,6 +291,7 @@ class Wanted:
     """What a deploy asks for, with everything in it resolved.
 
     `records` is empty where codeb keeps no DNS. `keep_images` counts releases, the live one too.
+    `aliases` are the custom domains that are served beside `domain`.
     """
 
     key: EnvironmentKey
@@ -302,3 +312,4 @@ class Wanted:
     stop_timeout: int = 10
     confinement: Confinement = field(default_factory=Confinement)
     jobs: tuple[Job, ...] = ()
+    aliases: tuple[DomainName, ...] = ()

@@ -135,6 +135,22 @@ class ForgetEnvironment:
     key: EnvironmentKey
 
 
+@dataclass(frozen=True, slots=True)
+class ServeDomain:
+    """Write down that a custom domain is served."""
+
+    key: EnvironmentKey
+    domain: DomainName
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetDomain:
+    """Forget a custom domain."""
+
+    key: EnvironmentKey
+    domain: DomainName
+
+
 Step: TypeAlias = (
     AllocatePort
     | PutRecord
@@ -151,6 +167,8 @@ Step: TypeAlias = (
     | RemoveRecord
     | ForgetEnvironment
     | Surrounding
+    | ServeDomain
+    | ForgetDomain
 )
 
 
@@ -175,7 +193,7 @@ def sentence(step: Step) -> str:
             return f"send the traffic of {key} to the {slot} slot"
         case WriteRoute(route):
             return (
-                f"route {route.domain} to 127.0.0.1:{route.port(Slot.BLUE)} (blue) or "
+                f"route {', '.join(route.hosts)} to 127.0.0.1:{route.port(Slot.BLUE)} (blue) or "
                 f"127.0.0.1:{route.port(Slot.GREEN)} (green)"
             )
         case CheckPublic(domain, policy):
@@ -201,6 +219,10 @@ def sentence(step: Step) -> str:
             | RemoveJob()
         ):
             return surrounding_sentence(step)
+        case ServeDomain(key, domain):
+            return f"record {domain} as served by {key}"
+        case ForgetDomain(key, domain):
+            return f"take {domain} away from {key}"
         case PruneImages(key, 0, _):
             return f"remove the release images of {key}"
         case PruneImages(key, keep, _):

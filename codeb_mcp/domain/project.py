@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from codeb_mcp.domain.confinement import Confinement
+from codeb_mcp.domain.domains import CustomDomain
 from codeb_mcp.domain.job import Job
 from codeb_mcp.domain.names import (
     DomainName,
@@ -134,7 +135,10 @@ class EnvironmentKey:
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """One environment: its domain, its ports by kind, its newest release and the one it serves."""
+    """One environment: its domain, its ports by kind, its newest release and the one it serves.
+
+    `domains` are those that were added to its own, by name.
+    """
 
     key: EnvironmentKey
     domain: DomainName
@@ -143,6 +147,7 @@ class Environment:
     latest: Release | None = None
     created_at: datetime | None = None
     jobs: tuple[Job, ...] = ()
+    domains: tuple[CustomDomain, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def plan_deploy(wanted: Wanted, found: Observed, live_folder: str) -> Plan:
             hint="release one that is not needed: codeb ports, then codeb ports release",
             code="ports_exhausted",
         )
-    route = Route(wanted.key, wanted.domain, port)
+    route = Route(wanted.key, wanted.domain, port, wanted.aliases)
     routed = found.route == route_json(route, live_folder)
     serving = _serving(found)
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from codeb_mcp.domain.confinement import Confinement
+from codeb_mcp.domain.domains import CustomDomain
 from codeb_mcp.domain.job import Command, Job, JobName, Schedule
 from codeb_mcp.domain.names import (
     DomainName,
@@ -26,6 +27,7 @@ from codeb_mcp.domain.project import (
 )
 from codeb_mcp.domain.release import Release, ReleaseStatus
 from codeb_mcp.errors import InvalidRequest
+from codeb_mcp.planning.domains import custom_domain
 
 VERSION = "1.0.0"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,6 +89,8 @@ def _environment(environment: Environment) -> dict[str, Any]:
         "domain": environment.domain,
         "ports": {str(kind): port for kind, port in environment.ports.items()},
     }
+    if environment.domains:
+        document["customDomains"] = {each.name: each.status for each in environment.domains}
     if live is not None:
         document |= {
             "containers": {"app": environment.key.container(Slot(live.slot))},
@@ -118,7 +122,8 @@ def parse_document(document: Any) -> tuple[Project, ...]:
 def _check_unique(projects: tuple[Project, ...]) -> None:
     owners: dict[object, EnvironmentKey] = {}
     for environment in (each for project in projects for each in project.environments):
-        for thing in (environment.domain, *environment.ports.values()):
+        domains = (environment.domain, *(each.name for each in environment.domains))
+        for thing in (*domains, *environment.ports.values()):
             if (owner := owners.setdefault(thing, environment.key)) != environment.key:
                 place = f"projects.{environment.key.project}.environments"
                 raise _wrong(place, f"{thing} belongs to {owner} already")
@@ -173,6 +178,7 @@ def _environments(
             live=release if release and release.status is ReleaseStatus.LIVE else None,
             latest=release,
             jobs=tuple(_jobs(environment, inner)),
+            domains=tuple(_custom_domains(environment, inner)),
         )
 
 
@@ -184,6 +190,14 @@ def _jobs(environment: Mapping[str, Any], place: str) -> Iterator[Job]:
             raise _wrong(f"{place}.jobs.{name}.command", "is not a list of words")
         schedule = Schedule(_string(job, "schedule", f"{place}.jobs.{name}"))
         yield Job(JobName(name), schedule, Command(tuple(map(str, words))))
+
+
+def _custom_domains(environment: Mapping[str, Any], place: str) -> Iterator[CustomDomain]:
+    place = f"{place}.customDomains"
+    for name, status in _mapping(environment.get("customDomains", {}), place).items():
+        if status not in ("active", "pending"):
+            raise _wrong(f"{place}.{name}", f"is {shown(status)}, not active or pending")
+        yield CustomDomain(custom_domain(name), status == "active")
 
 
 def _release(environment: Mapping[str, Any], place: str) -> Release | None:

@@ -22,7 +22,7 @@ def route_json(route: Route, live_folder: str) -> Json:
     """The route as Caddy stores it, comparable with what its admin API gives back."""
     return {
         "@id": route.id,
-        "match": [{"host": [str(route.domain)]}],
+        "match": [{"host": [str(host) for host in route.hosts]}],
         "handle": [
             {
                 "handler": "subroute",

@@ -6,11 +6,19 @@ unchanged.
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from codeb_mcp.domain.host import Json
+from codeb_mcp.domain.names import DomainName
+from codeb_mcp.planning.certificates import (
+    Authority,
+    arrange_policies,
+    end_renewal,
+    forget_hosts,
+    start_renewal,
+)
 from codeb_mcp.planning.routes import SERVER, server_json
 
 OURS = "codeb-"
@@ -23,12 +31,14 @@ _LISTEN = re.compile(r"(?:(?P<network>[a-z0-9]+)/)?(?P<host>.*):(?P<first>\d+)(?
 class Entrance:
     """The door that visitors come in by: the port, and whether Caddy keeps certificates for it.
 
-    With TLS, `plain_port` is where Caddy answers challenges and sends visitors on to `port`.
+    With TLS, `plain_port` is where Caddy answers challenges and sends visitors on to `port`, and
+    `authority` signs.
     """
 
     port: int
     tls: bool = False
     plain_port: int = 80
+    authority: Authority = field(default_factory=Authority)
 
     @property
     def app(self) -> dict[str, Any]:
@@ -54,6 +64,7 @@ def embedded_config(before: Json | None, admin: str, entrance: Entrance) -> Json
     if entrance.tls:
         own_ca = {"certificate_authorities": {"local": {"install_trust": False}}}
         changed["apps"].setdefault("pki", own_ca)
+        arrange_policies(changed["apps"], our_hosts(changed), entrance.authority)
     _server_for(servers, entrance)
     return changed
 
@@ -71,18 +82,47 @@ def with_route(config: Json | None, wanted: Json, entrance: Entrance) -> Json:
     _drop(servers, wanted["@id"])
     servers[name]["routes"] = servers[name].get("routes") or []
     servers[name]["routes"].insert(position, dict(wanted))
-    if not entrance.tls:
+    if entrance.tls:
+        arrange_policies(changed["apps"], our_hosts(changed), entrance.authority)
+    else:
         _keep_plain(servers[name], wanted)
     return changed
 
 
 def without_route(config: Json | None, route_id: str) -> Json | None:
     """`config` without that route, wherever it is."""
-    if find_route(config, route_id) is None:
+    found = find_route(config, route_id)
+    if found is None:
         return config
     changed = _writable(config)
     _drop(changed["apps"]["http"]["servers"], route_id)
+    forget_hosts(changed["apps"], _hosts(found))
     return changed
+
+
+def with_renewal(config: Json | None, shares: Mapping[DomainName, float]) -> Json:
+    """`config` that renews each host's certificate as soon as less of its life is left."""
+    changed = _writable(config)
+    start_renewal(changed["apps"], shares)
+    return changed
+
+
+def without_renewal(
+    config: Json | None, hosts: Collection[DomainName], entrance: Entrance
+) -> Json | None:
+    """`config` that renews these hosts' certificates when they are due, as all others."""
+    if not config or "apps" not in config:
+        return config
+    changed = _writable(config)
+    end_renewal(changed["apps"], hosts)
+    arrange_policies(changed["apps"], our_hosts(changed), entrance.authority)
+    return changed
+
+
+def our_hosts(config: Json | None) -> frozenset[str]:
+    """Every host that a route of codeb's answers for."""
+    ours = (route for _, _, route in _top_routes(config) if _id(route).startswith(OURS))
+    return frozenset(host for route in ours for host in _hosts(route))
 
 
 def find_route(config: Json | None, route_id: str) -> Json | None:

@@ -23,6 +23,7 @@ from codeb_mcp.server.refusals import (
 )
 from codeb_mcp.tools.answers import answering, readable
 from codeb_mcp.tools.deploying import DeployTool, EnvTool, InitTool, RemoveTool, RollbackTool
+from codeb_mcp.tools.domains import CertificateTool, DomainTools
 from codeb_mcp.tools.networking import DnsTool, PortTool
 from codeb_mcp.tools.reading import LogTool, ProjectTools
 from codeb_mcp.tools.vetting import VetTool
@@ -34,6 +35,8 @@ READS = ToolAnnotations(
 ADDS = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=False
 )
+READS_THE_WORLD = READS.model_copy(update={"open_world_hint": True})
+ADDS_IN_THE_WORLD = ADDS.model_copy(update={"open_world_hint": True})
 ADDS_ONCE = ToolAnnotations(
     read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
 )
@@ -117,6 +120,7 @@ def build_server(
         middleware=[bounded_errors],
     )
     projects = ProjectTools(application.projects)
+    domains = DomainTools(application.custom_domains)
     for tool, annotations in (
         (DeployTool(application.deployments).deploy, REPLACES),
         (RollbackTool(application.deployments).rollback, REPLACES),
@@ -129,6 +133,10 @@ def build_server(
         (PortTool(application.ports).allocate_port, ADDS),
         (DnsTool(application.domains).create_dns, REPLACES),
         (VetTool(application.vetting).vet_fix, READS),
+        (domains.add_domain, ADDS_IN_THE_WORLD),
+        (domains.list_domains, READS_THE_WORLD),
+        (domains.remove_domain, REPLACES),
+        (CertificateTool(application.certificates).renew_certificate, REPLACES),
     ):
         server.add_tool(
             answering(tool),

@@ -17,6 +17,7 @@ from codeb_mcp.domain.plan import (
     CheckHealth,
     CheckPublic,
     Drain,
+    ForgetDomain,
     ForgetEnvironment,
     Plan,
     PruneImages,
@@ -24,6 +25,7 @@ from codeb_mcp.domain.plan import (
     RecordRelease,
     RemoveRecord,
     RemoveRoute,
+    ServeDomain,
     StartContainer,
     Step,
     StopContainer,
@@ -57,6 +59,11 @@ OnStep: TypeAlias = Callable[[Step], Awaitable[None]]
 
 PUBLIC_TRIES = 20
 POLL_SECONDS = 0.1
+CERTIFICATE_SECONDS = 90.0
+CERTIFICATE_HINT = (
+    "no certificate could be had for it: see that the domain leads here and that ports 80 and 443 "
+    "are open to the world; Caddy's log (journalctl -u caddy) says what the authority answered"
+)
 
 
 class Unhealthy(DeployFailed):
@@ -149,6 +156,8 @@ async def _undo_of(systems: Systems, step: Step) -> Undo | None:
             | RemoveVolume()
             | InstallJob()
             | RemoveJob()
+            | ServeDomain()
+            | ForgetDomain()
         ):
             # Looking changes nothing. A removal is finished by the next call, not taken back.
             return None
@@ -206,6 +215,10 @@ async def _perform(systems: Systems, step: Step) -> None:
         case ForgetEnvironment(key):
             await systems.logs.remove(key)
             await systems.registry.remove_environment(key)
+        case ServeDomain(key, domain):
+            await systems.registry.serve_domain(key, domain)
+        case ForgetDomain(key, domain):
+            await systems.registry.remove_domain(key, domain)
         case _:
             assert_never(step)
 
@@ -277,18 +290,27 @@ def _nat_hint(port: int) -> str:
 
 
 async def _check_public(systems: Systems, domain: DomainName, policy: HealthPolicy) -> None:
-    answer = ""
-    for _ in range(PUBLIC_TRIES):
+    """Ask as a visitor would. A certificate that is only being had is waited for."""
+    answer, tries = "", 0
+    deadline = systems.clock.monotonic() + CERTIFICATE_SECONDS
+    while True:
+        tries += 1
+        uncertified = False
         try:
             status = await systems.proxy.public_status(domain, policy.path, policy.timeout)
         except SystemFailed as error:
-            answer = error.message
+            answer, uncertified = error.message, error.code == "certificate_missing"
         else:
             if 200 <= status < 400:
                 return
             answer = f"HTTP {status}"
+        if systems.clock.monotonic() >= deadline or (tries >= PUBLIC_TRIES and not uncertified):
+            break
         await systems.clock.sleep(POLL_SECONDS)
-    raise Unhealthy(f"answered in its slot, but not at {domain}{policy.path}: {answer}")
+    raise Unhealthy(
+        f"answered in its slot, but not at {domain}{policy.path}: {answer}",
+        hint=CERTIFICATE_HINT if uncertified else "",
+    )
 
 
 async def _drain(systems: Systems, port: int, seconds: float) -> None:

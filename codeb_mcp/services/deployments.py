@@ -26,6 +26,7 @@ from codeb_mcp.planning.records import records_for
 from codeb_mcp.services.apply import Unhealthy, apply
 from codeb_mcp.services.auditing import audited
 from codeb_mcp.services.observation import domain_of, environment_of, observe
+from codeb_mcp.services.pointing import served_domains
 from codeb_mcp.services.sources import (
     Source,
     described,
@@ -151,7 +152,8 @@ class Deployments:
         await self._systems.ready()
         env_file = self._env_file(project, request.key)
         image = await self._resolve(request, env_file, on_progress)
-        wanted = self._wanted(project, request, image, env_file)
+        aliases = await served_domains(self._systems, environment_of(project, request.key))
+        wanted = replace(self._wanted(project, request, image, env_file), aliases=aliases)
         await on_progress(Progress(1, PREPARATIONS, f"look at {request.key} as it is"))
         for replans_left in reversed(range(REPLANS)):
             found = await observe(self._systems, request.key, wanted.domain)

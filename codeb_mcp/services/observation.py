@@ -8,7 +8,10 @@ from codeb_mcp.services.systems import Systems
 
 
 async def observe(systems: Systems, key: EnvironmentKey, domain: DomainName) -> Observed:
-    """The environment as it is now: registry, containers or units, marker, route, records."""
+    """The environment as it is now: registry, containers or units, marker, route, records.
+
+    The records are those of `domain` and of the environment's custom domains.
+    """
     kind = PortKind.APP
     environment = environment_of(await systems.registry.project(key.project), key)
     allocations = await systems.registry.ports()
@@ -22,6 +25,8 @@ async def observe(systems: Systems, key: EnvironmentKey, domain: DomainName) -> 
     tags = await systems.images.release_tags(key)
     latest = environment.latest.number if environment and environment.latest else 0
     numbers = (latest, *tags, *(seen.release for seen in containers.values()))
+    names = names_of(environment, domain)
+    records = [record for name in names for record in await systems.dns.records(name)]
     return Observed(
         key=key,
         port=port,
@@ -29,7 +34,7 @@ async def observe(systems: Systems, key: EnvironmentKey, domain: DomainName) -> 
         marker=await systems.markers.slot(key),
         containers=containers,
         route=await systems.proxy.route(f"codeb-{key.slug}"),
-        records=await systems.dns.records(domain),
+        records=tuple(records),
         live_release=environment.live if environment else None,
         last_number=max(numbers),
         network=await systems.networks.exists(key),
@@ -47,3 +52,9 @@ def domain_of(project: Project, key: EnvironmentKey, base: DomainName) -> Domain
     """The environment's own domain where it has one, as after an import."""
     environment = environment_of(project, key)
     return environment.domain if environment else key.domain(base)
+
+
+def names_of(environment: Environment | None, domain: DomainName) -> tuple[DomainName, ...]:
+    """`domain`, and the custom domains where there is an environment, whether served or not."""
+    added = environment.domains if environment else ()
+    return (domain, *(each.name for each in added))

@@ -13,7 +13,7 @@ from codeb_mcp.planning.removal import plan_removal
 from codeb_mcp.services.apply import apply
 from codeb_mcp.services.auditing import audited
 from codeb_mcp.services.deployments import OnProgress, Progress, ignore_progress
-from codeb_mcp.services.observation import domain_of, environment_of, observe
+from codeb_mcp.services.observation import domain_of, environment_of, names_of, observe
 from codeb_mcp.services.systems import Systems
 from codeb_mcp.services.views import PlanView, RemovalView
 
@@ -80,11 +80,16 @@ class Removals:
         project = await systems.registry.project(key.project)
         domain = domain_of(project, key, systems.host.base_domain)
         found = await observe(systems, key, domain)
+        environment = environment_of(project, key)
         plan = plan_removal(
             domain,
             found,
-            records_for(domain, systems.host.addresses, systems.host.dns_ttl),
-            registered=environment_of(project, key) is not None,
+            tuple(
+                record
+                for name in names_of(environment, domain)
+                for record in records_for(name, systems.host.addresses, systems.host.dns_ttl)
+            ),
+            registered=environment is not None,
             drain_timeout=systems.host.drain_timeout,
             with_volumes=preview if request.volumes is None else request.volumes,
             last=all(each.key == key for each in project.environments),

@@ -4,14 +4,16 @@ Every method that meets a real system raises HostNotReady when it is down (namin
 start it) and SystemFailed when it answers with a failure or not in time.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from codeb_mcp.domain.certificate import Certificate
 from codeb_mcp.domain.confinement import Volume
+from codeb_mcp.domain.domains import Resolution
 from codeb_mcp.domain.host import (
     ContainerSpec,
     DnsRecord,
@@ -157,6 +159,9 @@ class Proxy(Protocol):
     async def put_route(self, route: Route) -> None:
         """Create or replace the route; one that already stands as wanted is left alone."""
 
+    async def require_unrouted(self, domain: DomainName, route_id: str) -> None:
+        """Raise Refused when another route than `route_id` answers for `domain`."""
+
     async def restore_route(self, route_id: str, before: Json | None) -> None:
         """Put a route back as it was; None removes it. Absent is fine."""
 
@@ -164,10 +169,44 @@ class Proxy(Protocol):
         """How many requests are being answered by 127.0.0.1:`port` right now."""
 
     async def public_status(self, domain: DomainName, path: str, seconds: float) -> int:
-        """The HTTP status that a visitor of `domain` gets for `path`, asked of this Caddy."""
+        """The HTTP status that a visitor of `domain` gets for `path`, asked of this Caddy.
+
+        SystemFailed with the code `certificate_missing` while it has no certificate to show.
+        """
 
     def url(self, domain: DomainName) -> str:
         """Where a visitor opens the domain."""
+
+
+class Certificates(Protocol):
+    """The certificates that the proxy keeps by itself."""
+
+    @property
+    def kept(self) -> bool:
+        """False where it keeps none (`tls = "off"`); then nothing here is to be called."""
+
+    async def served(self, domain: DomainName) -> Certificate | None:
+        """What a visitor of `domain` is shown; None while there is nothing to show."""
+
+    def signed(self, domain: DomainName) -> bool:
+        """Whether an authority signs for `domain`, and not the proxy itself (`.localhost`)."""
+
+    async def start_renewal(self, shares: Mapping[DomainName, float]) -> float:
+        """Have each certificate renewed once less than that share of its life is left.
+
+        The one before is served until the new one is there. Gives the seconds that may pass
+        before the proxy begins.
+        """
+
+    async def end_renewal(self, domains: Collection[DomainName]) -> None:
+        """Renew these when they are due again, as all others."""
+
+
+class Resolver(Protocol):
+    """Asks the world's DNS."""
+
+    async def resolve(self, domain: DomainName) -> Resolution:
+        """Where `domain` leads, its alias followed; never raises."""
 
 
 class Markers(Protocol):
@@ -197,10 +236,13 @@ class Dns(Protocol):
     """Keeps the records of the zones it is responsible for."""
 
     managed: bool
-    """False where codeb keeps no DNS (`none`); then every method but `records` is refused."""
+    """False where codeb keeps no DNS (`none`); then changes are refused, and nothing is held."""
 
     async def records(self, name: DomainName) -> tuple[DnsRecord, ...]:
         """The A, AAAA and CNAME records of `name`."""
+
+    async def holds(self, name: DomainName) -> bool:
+        """Whether `name` is in a zone that is kept here already."""
 
     async def put(self, record: DnsRecord) -> None:
         """Create or replace the record set, and its zone when absent."""
@@ -296,6 +338,15 @@ class Registry(Protocol):
 
     async def remove_environment(self, key: EnvironmentKey) -> None:
         """Remove an environment with its ports, domains and releases; absent is fine."""
+
+    async def add_domain(self, key: EnvironmentKey, domain: DomainName) -> None:
+        """A further domain, pending until it is served; InvalidRequest when it is another's."""
+
+    async def serve_domain(self, key: EnvironmentKey, domain: DomainName) -> None:
+        """Make one that was added an active one."""
+
+    async def remove_domain(self, key: EnvironmentKey, domain: DomainName) -> None:
+        """Forget one that was added; absent is fine."""
 
     async def ports(self) -> tuple[PortAllocation, ...]:
         """All that are handed out, by number."""
@@ -405,5 +456,7 @@ class Systems:
     registry: Registry
     locks: Locks
     clock: Clock
+    certificates: Certificates
+    resolver: Resolver
     ready: Callable[[], Awaitable[None]]
     """Starts what codeb runs itself on this host and is not running; else does nothing."""

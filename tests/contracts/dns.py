@@ -68,5 +68,11 @@ class DnsContract:
             await dns.put(parse_record("shop.elsewhere.invalid", "A", "192.0.2.9", 300))
         assert refusal.value.code == "no_zone"
 
+    async def test_it_knows_which_names_are_in_a_zone_of_its_own(self, dns: Dns) -> None:
+        await dns.put(record("held", "A", "192.0.2.9"))
+        assert await dns.holds(BASE)
+        assert await dns.holds(DomainName(f"never.{BASE}"))
+        assert not await dns.holds(DomainName("shop.elsewhere.invalid"))
+
     def test_it_says_that_it_keeps_records(self, dns: Dns) -> None:
         assert dns.managed

@@ -21,6 +21,7 @@ async def test_a_host_without_dns_refuses_and_says_how_to_switch_it_on() -> None
     address = record("shop", "A", "192.0.2.9")
     assert not dns.managed
     assert await dns.records(address.name) == ()
+    assert not await dns.holds(address.name)
     for change in (dns.put(address), dns.remove(address.name, RecordType.A)):
         with pytest.raises(InvalidRequest, match="CODEB_DNS") as refusal:
             await change

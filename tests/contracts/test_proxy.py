@@ -44,6 +44,7 @@ BLOG = Route(
     DomainName("blog.localhost"),
     9,
 )
+ALIAS = DomainName("shop.customer.localhost")
 
 
 class ProxyContract:
@@ -110,6 +111,29 @@ class ProxyContract:
             await proxy.put_route(replace(BLOG, domain=SHOP.domain))
         assert refusal.value.code == "domain_routed_elsewhere"
         assert await proxy.route(BLOG.id) is None
+
+    async def test_a_visitor_of_an_alias_reaches_the_same_slot(
+        self, proxy: Proxy, markers: Markers
+    ) -> None:
+        named = replace(SHOP, aliases=(ALIAS,))
+        await proxy.put_route(named)
+        assert await proxy.route(SHOP.id) == route_json(named, markers.folder())
+        assert await proxy.public_status(ALIAS, "/", 5) == 211
+        await markers.point_to(SHOP.key, Slot.GREEN)
+        assert await proxy.public_status(ALIAS, "/", 5) == 212
+        assert await proxy.public_status(SHOP.domain, "/", 5) == 212
+
+    async def test_an_alias_of_another_environment_is_refused_until_it_is_given_up(
+        self, proxy: Proxy
+    ) -> None:
+        await proxy.put_route(replace(SHOP, aliases=(ALIAS,)))
+        await proxy.require_unrouted(ALIAS, SHOP.id)
+        with pytest.raises(Refused, match=r"codeb-shop-staging"):
+            await proxy.require_unrouted(ALIAS, BLOG.id)
+        with pytest.raises(Refused, match=r"codeb-shop-staging"):
+            await proxy.put_route(replace(BLOG, aliases=(ALIAS,)))
+        await proxy.put_route(SHOP)
+        await proxy.put_route(replace(BLOG, aliases=(ALIAS,)))
 
     async def test_a_port_that_nobody_asks_has_no_request_in_flight(self, proxy: Proxy) -> None:
         await proxy.put_route(SHOP)

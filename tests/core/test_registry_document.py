@@ -104,3 +104,27 @@ def test_wrong_document_is_refused(path: tuple[str, ...], value: object) -> None
 def test_something_else_than_a_document_is_refused(document: object) -> None:
     with pytest.raises(InvalidRequest):
         parse_document(document)
+
+
+def test_custom_domains_have_a_key_of_their_own_and_come_back() -> None:
+    document = copy.deepcopy(DOCUMENT)
+    production = document["projects"]["my-nextjs-app"]["environments"]["production"]
+    production["customDomains"] = {"myapp.example.com": "active", "www.example.com": "pending"}
+    assert registry_document(parse_document(document)) == document
+
+
+@pytest.mark.parametrize(
+    ("domains", "said"),
+    [
+        ({"www.example.com": "maybe"}, "not active or pending"),
+        ({"staging.myapp.codeb.dev": "active"}, "belongs to"),
+        ({"*.example.com": "active"}, "not valid"),
+        (["www.example.com"], "not a JSON object"),
+    ],
+)
+def test_custom_domains_that_cannot_be_are_refused(domains: object, said: str) -> None:
+    document = copy.deepcopy(DOCUMENT)
+    environments = document["projects"]["my-nextjs-app"]["environments"]
+    environments["production"]["customDomains"] = domains
+    with pytest.raises(InvalidRequest, match=said):
+        parse_document(document)

@@ -1,7 +1,11 @@
 """The network side of a host, in memory. Each passes the contract suite of its Protocol."""
 
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from codeb_mcp.domain.certificate import Certificate
+from codeb_mcp.domain.domains import LOOPBACK, Resolution
 from codeb_mcp.domain.host import DnsRecord, Json, ProbeAnswer, RecordType, Route
 from codeb_mcp.domain.names import DomainName
 from codeb_mcp.domain.project import EnvironmentKey, Slot
@@ -55,7 +59,7 @@ class FakeProxy:
     """Routes in a dict, answered by asking `probe` for the slot that `markers` name.
 
     `foreign` are domains that somebody else routes; `writes` counts reloads; `in_flight` holds
-    requests by port.
+    requests by port. `uncertified` is how many more visitors find no certificate.
     """
 
     markers: FakeMarkers = field(default_factory=FakeMarkers)
@@ -66,20 +70,25 @@ class FakeProxy:
     in_flight: dict[int, int] = field(default_factory=dict)
     writes: int = 0
     down: bool = False
+    uncertified: int = 0
 
     async def route(self, route_id: str) -> Json | None:
         return self.routes.get(route_id)
 
-    async def put_route(self, route: Route) -> None:
-        other = self.foreign.get(route.domain) or next(
-            (i for i, known in self.wanted.items() if known.domain == route.domain), route.id
+    async def require_unrouted(self, domain: DomainName, route_id: str) -> None:
+        other = self.foreign.get(domain) or next(
+            (i for i, known in self.wanted.items() if domain in known.hosts), route_id
         )
-        if other != route.id:
+        if other != route_id:
             raise Refused(
-                f"the domain {route.domain} is already routed by {other}",
+                f"the domain {domain} is already routed by {other}",
                 hint="remove that route",
                 code="domain_routed_elsewhere",
             )
+
+    async def put_route(self, route: Route) -> None:
+        for host in route.hosts:
+            await self.require_unrouted(host, route.id)
         self.wanted[route.id] = route
         self._put(route.id, route_json(route, self.markers.folder()))
 
@@ -101,8 +110,11 @@ class FakeProxy:
     async def public_status(self, domain: DomainName, path: str, seconds: float) -> int:
         if self.down:
             raise SystemFailed(f"Caddy does not answer for {domain}", code="public_unreachable")
+        if self.uncertified > 0:
+            self.uncertified -= 1
+            raise SystemFailed(f"no TLS for {domain}", code="certificate_missing")
         for route in self.wanted.values():
-            if route.domain == domain:
+            if domain in route.hosts:
                 slot = await self.markers.slot(route.key)
                 answer = await self.probe.get(route.port(slot), path, seconds)
                 return answer.status or 502
@@ -123,6 +135,9 @@ class FakeDns:
     async def records(self, name: DomainName) -> tuple[DnsRecord, ...]:
         return tuple(record for (owner, _), record in self.kept.items() if owner == name)
 
+    async def holds(self, name: DomainName) -> bool:
+        return name.is_within(self.base)
+
     async def put(self, record: DnsRecord) -> None:
         if not record.name.is_within(self.base):
             raise InvalidRequest(
@@ -141,3 +156,71 @@ class FakeDns:
 
     async def remove(self, name: DomainName, kind: RecordType) -> None:
         self.kept.pop((name, kind), None)
+
+
+@dataclass
+class FakeResolver:
+    """Answers by name; one that nobody set does not exist. What `dns` keeps is answered too.
+
+    `later` are answers that come only after so many questions.
+    """
+
+    dns: FakeDns
+    answers: dict[str, Resolution] = field(default_factory=dict)
+    later: dict[str, tuple[int, Resolution]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    async def resolve(self, domain: DomainName) -> Resolution:
+        self.asked.append(domain)
+        times, answer = self.later.get(domain, (0, None))
+        if answer is not None and self.asked.count(domain) > times:
+            return answer
+        if domain in self.answers:
+            return self.answers[domain]
+        kept = tuple(record.content for record in await self.dns.records(domain))
+        return Resolution(kept) if kept else Resolution(problem="it does not exist")
+
+
+@dataclass
+class FakeCertificates:
+    """Certificates for every host that `proxy` routes, had at once.
+
+    `missing` are hosts that none can be had for, `stuck` is an authority that signs nothing new.
+    """
+
+    proxy: FakeProxy
+    now: Callable[[], datetime]
+    kept: bool = False
+    missing: set[str] = field(default_factory=set)
+    stuck: bool = False
+    serials: dict[str, int] = field(default_factory=dict)
+    shares: dict[str, float] = field(default_factory=dict)
+    ordered: list[str] = field(default_factory=list)
+
+    async def served(self, domain: DomainName) -> Certificate | None:
+        routed = any(domain in route.hosts for route in self.proxy.wanted.values())
+        if not routed or domain in self.missing:
+            return None
+        if domain not in self.serials or (domain in self.shares and not self.stuck):
+            self.shares.pop(domain, None)
+            self.ordered.append(domain)
+            self.serials[domain] = len(self.ordered)
+        begin = self.now() - timedelta(days=1)
+        return Certificate(
+            serial=f"{self.serials[domain]:x}",
+            names=(domain,),
+            issuer="CN=Fake",
+            not_before=begin,
+            not_after=begin + timedelta(days=90),
+        )
+
+    def signed(self, domain: DomainName) -> bool:
+        return not domain.is_within(LOOPBACK)
+
+    async def start_renewal(self, shares: Mapping[DomainName, float]) -> float:
+        self.shares.update({str(host): share for host, share in shares.items()})
+        return 60.0
+
+    async def end_renewal(self, domains: Collection[DomainName]) -> None:
+        for domain in domains:
+            self.shares.pop(domain, None)

@@ -17,7 +17,14 @@ from codeb_mcp.domain.names import DomainName, HealthPath
 from codeb_mcp.domain.project import Project
 from codeb_mcp.services.systems import Host, Systems
 from tests.fakes.containers import Application, FakeImages, FakeRuntime
-from tests.fakes.network import FakeDns, FakeMarkers, FakeProbe, FakeProxy
+from tests.fakes.network import (
+    FakeCertificates,
+    FakeDns,
+    FakeMarkers,
+    FakeProbe,
+    FakeProxy,
+    FakeResolver,
+)
 from tests.fakes.surroundings import FakeJobs, FakeNetworks, FakeTerminal, FakeVolumes
 
 
@@ -62,6 +69,8 @@ class InMemoryHost:
         self.volumes = FakeVolumes(self.runtime)
         self.jobs = FakeJobs()
         self.terminal = FakeTerminal()
+        self.resolver = FakeResolver(self.dns)
+        self.certificates = FakeCertificates(self.proxy, self.clock.now)
         self.registry = SqlRegistry(self.folder / "registry.db", self.clock.now)
 
     def systems(self) -> Systems:
@@ -94,6 +103,8 @@ class InMemoryHost:
             registry=self.registry,
             locks=FileLocks(self.folder / "locks", self.clock.now),
             clock=self.clock,
+            certificates=self.certificates,
+            resolver=self.resolver,
             ready=_always_ready,
         )
 

@@ -196,3 +196,38 @@ async def test_write_that_fails_leaves_nothing_behind(registry: SqlRegistry) -> 
     with pytest.raises(Exception, match="UNIQUE"):
         await registry.replace_all(twice)
     assert registry_document(await registry.projects()) == before
+
+
+async def test_domains_are_pending_until_served_and_survive_an_export(
+    registry: SqlRegistry, tmp_path: Path
+) -> None:
+    await registry.ensure_environment(key(), DomainName("staging.shop.localhost"))
+    served, pending = DomainName("www.example.com"), DomainName("late.example.com")
+    for domain in (served, served, pending):
+        await registry.add_domain(key(), domain)
+    await registry.serve_domain(key(), served)
+    (before,) = await registry.projects()
+    assert [(each.name, each.status) for each in before.environments[0].domains] == [
+        (pending, "pending"),
+        (served, "active"),
+    ]
+    document = registry_document((before,))
+    other = SqlRegistry(tmp_path / "other.db", lambda: START)
+    await other.replace_all(parse_document(document))
+    assert registry_document(await other.projects()) == document
+    await registry.remove_domain(key(), served)
+    await registry.remove_domain(key(), DomainName("staging.shop.localhost"))
+    (after,) = await registry.projects()
+    assert [each.name for each in after.environments[0].domains] == [pending]
+    assert after.environments[0].domain == "staging.shop.localhost"
+
+
+async def test_registry_from_before_custom_domains_is_brought_up_to_date(
+    path: Path, registry: SqlRegistry
+) -> None:
+    await registry.ensure_environment(key(), DomainName("staging.shop.localhost"))
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE domains DROP COLUMN is_active")
+        connection.execute("PRAGMA user_version = 1")
+    (project,) = await SqlRegistry(path, lambda: START).projects()
+    assert project.environments[0].domain == "staging.shop.localhost"

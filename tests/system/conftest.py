@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.lab import Server, missing_requirements
+from tests.system.lab.acme import Pebble, install_pebble
 from tests.system.lab.product import Product, install_product
 from tests.system.lab.services import (
     Caddy,
@@ -24,7 +25,8 @@ from tests.system.lab.services import (
     install_powerdns,
     install_registry,
 )
-from tests.system.sites import EmbeddedSite, LabSite, Site
+from tests.system.sites import EmbeddedSite, LabSite, Site, TlsSite
+from tests.system.sites.tls import caddy_of_its_own
 
 HERE = Path(__file__).parent
 # The first test of a session waits for all it needs to be built, once per machine.
@@ -129,6 +131,21 @@ def embedded(lab_host: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def lab_site(lab: Lab, product: Product) -> LabSite:
     """codeb for the rootless account of the lab."""
     return LabSite(lab.server, lab.user, lab.powerdns, lab.registry, lab.caddy, product)
+
+
+@pytest.fixture(scope="session")
+def pebble(lab: Lab) -> Pebble:
+    """A certificate authority on the server."""
+    return install_pebble(lab.server, lab.powerdns.nameserver)
+
+
+@pytest.fixture(scope="module")
+def tls_site(lab: Lab, product: Product, pebble: Pebble) -> Iterator[TlsSite]:
+    """codeb of the same account with TLS on; Caddy has its former sites back afterwards."""
+    with caddy_of_its_own(lab.server, lab.caddy):
+        yield TlsSite(
+            lab.server, lab.user, lab.powerdns, lab.registry, lab.caddy, product, pebble=pebble
+        )
 
 
 @pytest.fixture(params=["podman", "quadlet"])

@@ -15,6 +15,7 @@ from codeb_mcp.adapters.registry.schema import (
     releases,
 )
 from codeb_mcp.domain.confinement import Confinement
+from codeb_mcp.domain.domains import CustomDomain
 from codeb_mcp.domain.job import Command, Job, JobName, Schedule
 from codeb_mcp.domain.names import DomainName, EnvironmentName, HealthPath, ProjectName
 from codeb_mcp.domain.names import VariableName as Variable
@@ -128,20 +129,24 @@ def _environment(connection: Connection, row: Row[Any], held: dict[PortKind, int
     mine = releases.c.environment_id == row.id
     newest = select(releases).where(mine).order_by(releases.c.number.desc()).limit(1)
     live = select(releases).where(mine, releases.c.status == "live")
-    domain = select(domains.c.name).where(
-        domains.c.environment_id == row.id, domains.c.is_primary == 1
-    )
     of_jobs = select(jobs).where(jobs.c.environment_id == row.id).order_by(jobs.c.name)
+    of_environment = select(domains).where(domains.c.environment_id == row.id)
+    named = connection.execute(of_environment.order_by(domains.c.name)).all()
     newest_row = connection.execute(newest).one_or_none()
     live_row = connection.execute(live).one_or_none()
     return Environment(
         key=EnvironmentKey(ProjectName(row.project), EnvironmentName(row.name)),
-        domain=DomainName(connection.execute(domain).scalar_one()),
+        domain=next(DomainName(each.name) for each in named if each.is_primary),
         ports=held,
         live=to_release(live_row) if live_row else None,
         latest=to_release(newest_row) if newest_row else None,
         created_at=from_text(row.created_at),
         jobs=tuple(to_job(each) for each in connection.execute(of_jobs)),
+        domains=tuple(
+            CustomDomain(DomainName(each.name), bool(each.is_active))
+            for each in named
+            if not each.is_primary
+        ),
     )
 
 

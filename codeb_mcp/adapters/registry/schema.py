@@ -45,6 +45,7 @@ domains = Table(
     Column("name", String, primary_key=True),
     Column("environment_id", Integer, nullable=False),
     Column("is_primary", Integer, nullable=False),
+    Column("is_active", Integer, nullable=False),
 )
 releases = Table(
     "releases",
@@ -148,4 +149,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             name TEXT NOT NULL, schedule TEXT NOT NULL, command JSON NOT NULL,
             PRIMARY KEY (environment_id, name))""",
     ),
+    # A domain that was added, but did not lead here yet, is not active.
+    ("ALTER TABLE domains ADD COLUMN is_active INTEGER NOT NULL DEFAULT 1",),
 )

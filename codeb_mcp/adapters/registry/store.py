@@ -9,6 +9,12 @@ from pathlib import Path
 from sqlalchemy import Connection, delete, exc, insert, select, update
 
 from codeb_mcp.adapters.registry.database import Database
+from codeb_mcp.adapters.registry.domain_rows import (
+    activate,
+    delete_added,
+    insert_added,
+    insert_primary,
+)
 from codeb_mcp.adapters.registry.rows import (
     from_text,
     job_row,
@@ -29,6 +35,7 @@ from codeb_mcp.adapters.registry.schema import (
     releases,
 )
 from codeb_mcp.adapters.threads import in_thread
+from codeb_mcp.domain.domains import CustomDomain
 from codeb_mcp.domain.job import Job, JobName
 from codeb_mcp.domain.ledger import AuditEntry, PortAllocation
 from codeb_mcp.domain.names import DomainName, EnvironmentName, ProjectName
@@ -125,6 +132,25 @@ class SqlRegistry:
                 ports.c.environment == str(key.environment),
             )
             connection.execute(delete(ports).where(*held))
+
+    @in_thread
+    def add_domain(self, key: EnvironmentKey, domain: DomainName) -> None:
+        """A further domain, pending until it is served; InvalidRequest when it is another's."""
+        with self._database.write() as connection:
+            pending = CustomDomain(domain, active=False)
+            insert_added(connection, _environment_id(connection, key), pending)
+
+    @in_thread
+    def serve_domain(self, key: EnvironmentKey, domain: DomainName) -> None:
+        """Make one that was added an active one."""
+        with self._database.write() as connection:
+            activate(connection, _environment_id(connection, key), domain)
+
+    @in_thread
+    def remove_domain(self, key: EnvironmentKey, domain: DomainName) -> None:
+        """Forget one that was added; absent is fine."""
+        with self._database.write() as connection:
+            delete_added(connection, _environment_id(connection, key), domain)
 
     @in_thread
     def ports(self) -> tuple[PortAllocation, ...]:
@@ -311,6 +337,8 @@ class SqlRegistry:
                 connection.execute(insert(releases).values(release_row(number, release)))
             for job in environment.jobs:
                 connection.execute(insert(jobs).values(job_row(number, job)))
+            for custom in environment.domains:
+                insert_added(connection, number, custom)
             for kind, port in environment.ports.items():
                 row = _port_row(environment.key, kind, port, self._now())
                 connection.execute(insert(ports).values(row))
@@ -318,18 +346,6 @@ class SqlRegistry:
     def _add_environment(
         self, connection: Connection, key: EnvironmentKey, domain: DomainName
     ) -> int:
-        taken = (
-            select(environments.c.project, environments.c.name)
-            .join(domains, domains.c.environment_id == environments.c.id)
-            .where(domains.c.name == str(domain))
-        )
-        owner = connection.execute(taken).one_or_none()
-        if owner is not None:
-            raise InvalidRequest(
-                f"the domain {domain} belongs to {owner.project}/{owner.name}",
-                hint="choose another project name or base domain",
-                code="domain_taken",
-            )
         row = {
             "project": str(key.project),
             "name": str(key.environment),
@@ -337,9 +353,7 @@ class SqlRegistry:
         }
         added = insert(environments).values(row).returning(environments.c.id)
         number = int(connection.execute(added).scalar_one())
-        connection.execute(
-            insert(domains).values(name=str(domain), environment_id=number, is_primary=1)
-        )
+        insert_primary(connection, number, domain)
         return number
 
 

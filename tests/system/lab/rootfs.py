@@ -37,6 +37,8 @@ PACKAGES = (
     "pdns-backend-sqlite3",
     "sqlite3",
     "bind9-dnsutils",
+    # certificates
+    "pebble",
     # what the product and its tests use besides
     "iproute2",
     "iptables",

@@ -168,11 +168,14 @@ def caddy_binary() -> Path:
     return Path(str(found[0].locate())).resolve()
 
 
-def wait_for_http(server: Server, url: str, seconds: float = START_SECONDS) -> str:
+def wait_for_http(
+    server: Server, url: str, seconds: float = START_SECONDS, *, cacert: str | None = None
+) -> str:
     """The body that `url`, asked from inside the server, answers with once it succeeds."""
+    trusted = ["--cacert", cacert] if cacert else []
     deadline = time.monotonic() + seconds
     while True:
-        asked = server.run(["curl", "-sS", "--fail", "--max-time", "5", url], check=False)
+        asked = server.run(["curl", "-sS", "--fail", "--max-time", "5", *trusted, url], check=False)
         if asked.returncode == 0:
             return asked.stdout
         if time.monotonic() > deadline:

@@ -3,5 +3,6 @@
 from .embedded import EmbeddedSite
 from .lab import LabSite
 from .site import Site, Snapshot
+from .tls import TlsSite
 
-__all__ = ["EmbeddedSite", "LabSite", "Site", "Snapshot"]
+__all__ = ["EmbeddedSite", "LabSite", "Site", "Snapshot", "TlsSite"]

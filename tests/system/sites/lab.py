@@ -17,6 +17,7 @@ class LabSite(Site):
 
     name = "quadlet"
     base_domain = "codeb.test"
+    folder = "codeb"
 
     def __init__(
         self,
@@ -29,7 +30,7 @@ class LabSite(Site):
     ) -> None:
         self.server, self.user, self.product = server, user, product
         self.registry, self.powerdns, self.caddy = registry, powerdns, caddy
-        self.home = f"{user.home}/.local/state/codeb"
+        self.home = f"{user.home}/.local/state/{self.folder}"
         settings = {
             **CONFIG,
             "runtime": "quadlet",
@@ -41,13 +42,19 @@ class LabSite(Site):
             "powerdns_url": powerdns.url,
             "powerdns_key": powerdns.api_key,
             "addresses": [server.address],
+            **self.settings(),
         }
         text = "".join(f"{name} = {json.dumps(value)}\n" for name, value in settings.items())
         server.write(f"{self.home}/config.toml", text, mode=0o600, owner=user.name)
         base_image(server, user.name)
 
+    def settings(self) -> dict[str, object]:
+        """What differs from the settings of other sites."""
+        return {}
+
     def command(self) -> list[str]:
-        return self.server.command_as(self.user.name, [self.product.codeb_mcp])
+        environment = {"CODEB_HOME": self.home}
+        return self.server.command_as(self.user.name, [self.product.codeb_mcp], environment)
 
     def url(self) -> str:
         return f"http://{self.server.address}"
@@ -57,7 +64,10 @@ class LabSite(Site):
 
     def codeb(self, *argv: str) -> str:
         """Run `codeb` as the account and give its output."""
-        return self.server.run_as(self.user.name, [self.product.codeb, *argv]).stdout
+        environment = {"CODEB_HOME": self.home}
+        return self.server.run_as(
+            self.user.name, [self.product.codeb, *argv], env=environment
+        ).stdout
 
     def try_codeb(self, *argv: str, stdin: bytes = b"") -> Ended:
         command = [self.product.codeb, *argv]
