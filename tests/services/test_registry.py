@@ -228,6 +228,6 @@ async def test_registry_from_before_custom_domains_is_brought_up_to_date(
     await registry.ensure_environment(key(), DomainName("staging.shop.localhost"))
     with sqlite3.connect(path) as connection:
         connection.execute("ALTER TABLE domains DROP COLUMN is_active")
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute("PRAGMA user_version = 2")
     (project,) = await SqlRegistry(path, lambda: START).projects()
     assert project.environments[0].domain == "staging.shop.localhost"
