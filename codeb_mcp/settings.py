@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.names import DomainName
 from codeb_mcp.errors import CodebError, HostNotReady, InvalidRequest
 
@@ -33,6 +34,15 @@ def _addresses(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(address) for address in addresses)
 
 
+def _span(text: str) -> str:
+    try:
+        Lifetime.parse(text)
+    except CodebError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+Span = Annotated[str, AfterValidator(_span)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Addresses = Annotated[tuple[str, ...], AfterValidator(_addresses)]
 
@@ -71,6 +81,14 @@ class Settings(BaseModel):
     drain_timeout: float = Field(default=30.0, ge=0, le=3600)
     stop_timeout: int = Field(default=10, ge=0, le=600)
     keep_images: int = Field(default=5, ge=2, le=100)
+
+    min_free_disk: int = Field(default=1024, ge=0)
+    """Room, in MiB, that must be left before an image is pulled or built."""
+
+    preview_ttl: Span = "7d"
+    """How long a preview lives after a deploy to it; `never` for no end."""
+    preview_limit: int = Field(default=10, ge=1, le=100)
+    """How many previews a project may have at once."""
 
     @property
     def registry_file(self) -> Path:

@@ -16,14 +16,18 @@ from codeb_mcp.adapters.podman import PodmanImages, PodmanRuntime
 from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
-from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.registry import SqlReceipts, SqlRegistry, SqlUpkeep
 from codeb_mcp.domain.host import HealthPolicy
+from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.names import DomainName, HealthPath
 from codeb_mcp.services.deployments import Deployments
 from codeb_mcp.services.domains import Domains
+from codeb_mcp.services.garbage import Collection
 from codeb_mcp.services.logs import LogReading
 from codeb_mcp.services.ports import Ports
+from codeb_mcp.services.previews import Previews
 from codeb_mcp.services.projects import Projects
+from codeb_mcp.services.reconciling import Reconciliation
 from codeb_mcp.services.removals import Removals
 from codeb_mcp.services.systems import Dns, Host, Runtime, Systems
 from codeb_mcp.services.variables import Variables
@@ -50,6 +54,21 @@ class Application:
     def removals(self) -> Removals:
         """Removals."""
         return Removals(self.systems)
+
+    @cached_property
+    def previews(self) -> Previews:
+        """Previews."""
+        return Previews(self.systems)
+
+    @cached_property
+    def collection(self) -> Collection:
+        """What is left over."""
+        return Collection(self.systems)
+
+    @cached_property
+    def reconciliation(self) -> Reconciliation:
+        """Mending what differs from the registry."""
+        return Reconciliation(self.systems)
 
     @cached_property
     def variables(self) -> Variables:
@@ -98,6 +117,8 @@ def _systems(settings: Settings) -> Systems:
         secrets=EnvFiles(settings.home / "env"),
         registry=SqlRegistry(settings.registry_file, clock.now),
         locks=FileLocks(settings.run_folder / "locks", clock.now),
+        receipts=SqlReceipts(settings.registry_file, clock.now),
+        upkeep=SqlUpkeep(settings.registry_file, clock.now),
         clock=clock,
         ready=_ready(settings, proxy),
     )
@@ -118,6 +139,9 @@ def _host(settings: Settings) -> Host:
         drain_timeout=settings.drain_timeout,
         stop_timeout=settings.stop_timeout,
         keep_images=settings.keep_images,
+        min_free_bytes=settings.min_free_disk * 1024 * 1024,
+        preview_ttl=Lifetime.parse(settings.preview_ttl),
+        preview_limit=settings.preview_limit,
     )
 
 
@@ -129,7 +153,9 @@ def _runtime(settings: Settings, endpoints: Endpoints) -> Runtime:
                 endpoints.podman_socket, home=str(settings.home), embedded=embedded
             )
         case "quadlet":
-            return QuadletRuntime(endpoints.podman_socket, embedded=embedded)
+            return QuadletRuntime(
+                endpoints.podman_socket, home=str(settings.home), embedded=embedded
+            )
 
 
 def _proxy(settings: Settings, endpoints: Endpoints) -> CaddyProxy:

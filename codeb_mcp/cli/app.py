@@ -6,8 +6,20 @@ from typing import Annotated
 import typer
 
 from codeb_mcp import __version__
-from codeb_mcp.cli import deploy, env, local, logs, ports, projects, registry, remove
+from codeb_mcp.cli import (
+    deploy,
+    env,
+    local,
+    logs,
+    ports,
+    preview,
+    projects,
+    registry,
+    remove,
+    upkeep,
+)
 from codeb_mcp.cli.output import err, print_error, text
+from codeb_mcp.cli.waiting import with_seconds
 from codeb_mcp.errors import CodebError
 
 app = typer.Typer(
@@ -24,9 +36,12 @@ app.command("status")(projects.status)
 app.command("deploy")(deploy.deploy)
 app.command("rollback")(deploy.rollback)
 app.command("remove")(remove.remove)
+app.command("reconcile")(upkeep.reconcile)
+app.command("gc")(upkeep.gc)
 app.command("history")(projects.history)
 app.command("open")(projects.open_)
 app.command("logs")(logs.logs)
+app.add_typer(preview.app, name="preview")
 app.add_typer(env.app, name="env")
 app.add_typer(ports.app, name="ports")
 app.add_typer(registry.app, name="registry")
@@ -51,6 +66,7 @@ def top(
 def main() -> None:
     """Run the command line; errors leave with the exit code of their kind."""
     try:
+        sys.argv = with_seconds(sys.argv)
         app()
     except CodebError as error:
         print_error(error, as_json="--json" in sys.argv)

@@ -258,6 +258,7 @@ class Wanted:
     """What a deploy asks for, with everything in it resolved.
 
     `records` is empty where codeb keeps no DNS. `keep_images` counts releases, the live one too.
+    `back_to` is the release that a rollback goes to, whose slot may still run.
     """
 
     key: EnvironmentKey
@@ -276,3 +277,4 @@ class Wanted:
     keep_images: int = 5
     drain_timeout: float = 30.0
     stop_timeout: int = 10
+    back_to: int | None = None

@@ -23,10 +23,12 @@ def plan_removal(
     *,
     registered: bool,
     drain_timeout: float,
+    variables: bool = False,
 ) -> Plan:
     """The steps that leave nothing of the environment; none when nothing is there.
 
     Of the domain's records only those in `ours` are removed: others were made by somebody else.
+    With `variables` there is an env file, which is to go as well.
     """
     key = found.key
     steps: list[Step] = []
@@ -41,6 +43,6 @@ def plan_removal(
         steps.append(SwitchSlot(key, Slot.BLUE))
     if found.last_number > 0:
         steps.append(PruneImages(key, keep=0, live=0))
-    if registered or found.port is not None:
-        steps.append(ForgetEnvironment(key))
+    if registered or found.port is not None or variables:
+        steps.append(ForgetEnvironment(key, variables))
     return Plan(tuple(steps), observed=found.digest)

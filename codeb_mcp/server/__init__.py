@@ -25,6 +25,7 @@ from codeb_mcp.tools.answers import answering, readable
 from codeb_mcp.tools.deploying import DeployTool, EnvTool, InitTool, RemoveTool, RollbackTool
 from codeb_mcp.tools.networking import DnsTool, PortTool
 from codeb_mcp.tools.reading import LogTool, ProjectTools
+from codeb_mcp.tools.upkeep import CollectTool, PreviewTools, ReconcileTool
 from codeb_mcp.wiring import Application
 
 READS = ToolAnnotations(
@@ -116,11 +117,17 @@ def build_server(
         middleware=[bounded_errors],
     )
     projects = ProjectTools(application.projects)
+    previews = PreviewTools(application.previews)
     for tool, annotations in (
         (DeployTool(application.deployments).deploy, REPLACES),
         (RollbackTool(application.deployments).rollback, REPLACES),
         (EnvTool(application.variables).set_env, REPLACES),
         (RemoveTool(application.removals).remove_environment, REPLACES),
+        (previews.list_previews, READS),
+        (previews.remove_preview, REPLACES),
+        (previews.prune_previews, REPLACES),
+        (CollectTool(application.collection).collect_garbage, REPLACES),
+        (ReconcileTool(application.reconciliation).reconcile, REPLACES),
         (projects.get_status, READS),
         (LogTool(application.logs).read_logs, READS),
         (projects.list_projects, READS),

@@ -41,6 +41,7 @@ from codeb_mcp.errors import (
     StalePlan,
     SystemFailed,
 )
+from codeb_mcp.services.retention import keep_newest
 from codeb_mcp.services.systems import Systems
 
 Undo: TypeAlias = Callable[[], Awaitable[object]]
@@ -115,8 +116,8 @@ async def _undo_of(systems: Systems, step: Step) -> Undo | None:
             if same:
                 return lambda: systems.dns.put(same[0])
             return lambda: systems.dns.remove(record.name, record.type)
-        case StartContainer(spec):
-            return lambda: _remove(systems, spec)
+        case StartContainer(spec, again):
+            return lambda: _remove(systems, spec, keep_image=again)
         case SwitchSlot(key, slot):
             return lambda: systems.markers.point_to(key, slot.other)
         case WriteRoute(route):
@@ -139,13 +140,14 @@ async def _undo_of(systems: Systems, step: Step) -> Undo | None:
             assert_never(step)
 
 
-async def _remove(systems: Systems, spec: ContainerSpec) -> None:
+async def _remove(systems: Systems, spec: ContainerSpec, *, keep_image: bool) -> None:
     """Remove a release that failed, which may have had traffic until a moment ago."""
     with contextlib.suppress(CodebError):  # without Caddy nobody can tell what is under way
         await _drain(systems, spec.host_port, spec.stop_timeout)
     with contextlib.suppress(Refused):  # the slot holds a stranger's: ours never came to be
         await systems.runtime.stop(spec.key, spec.slot)
-    await systems.images.untag(spec.image)
+    if not keep_image:
+        await systems.images.untag(spec.image)
 
 
 async def _perform(systems: Systems, step: Step) -> None:
@@ -154,7 +156,7 @@ async def _perform(systems: Systems, step: Step) -> None:
             await _allocate(systems, key, port)
         case PutRecord(record):
             await systems.dns.put(record)
-        case StartContainer(spec):
+        case StartContainer(spec, _):
             await systems.images.tag(spec.image_id, spec.image)
             await systems.runtime.start(spec)
         case CheckHealth(spec, policy):
@@ -172,13 +174,16 @@ async def _perform(systems: Systems, step: Step) -> None:
         case StopContainer(key, slot, _):
             await systems.runtime.stop(key, slot)
         case PruneImages(key, keep, live):
-            await _prune(systems, key, keep, live)
+            await keep_newest(systems, key, keep, live)
         case RemoveRoute(_, _, route_id):
             await systems.proxy.restore_route(route_id, None)
         case RemoveRecord(record):
             await systems.dns.remove(record.name, record.type)
-        case ForgetEnvironment(key):
+        case ForgetEnvironment(key, variables):
             await systems.logs.remove(key)
+            await systems.markers.forget(key)
+            if variables:
+                systems.secrets.remove(key)
             await systems.registry.remove_environment(key)
         case _:
             assert_never(step)
@@ -272,10 +277,3 @@ async def _drain(systems: Systems, port: int, seconds: float) -> None:
         if systems.clock.monotonic() >= deadline:
             return
         await systems.clock.sleep(POLL_SECONDS)
-
-
-async def _prune(systems: Systems, key: EnvironmentKey, keep: int, live: int) -> None:
-    tags = await systems.images.release_tags(key)
-    for number in sorted(tags, reverse=True)[keep:]:
-        if number != live:
-            await systems.images.untag(tags[number])

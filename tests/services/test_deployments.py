@@ -23,6 +23,7 @@ from codeb_mcp.errors import (
     SystemFailed,
 )
 from codeb_mcp.services import apply as applying
+from codeb_mcp.services import deployments as deploying
 from codeb_mcp.services.deployments import Deployments, DeployRequest, Progress, RollbackRequest
 from codeb_mcp.services.projects import NewProject, Projects
 from codeb_mcp.services.views import DeployView
@@ -350,7 +351,7 @@ def _kill_at(patch: pytest.MonkeyPatch, step: int) -> None:
 
     patch.setattr(applying, "_perform", perform_or_die)
     patch.setattr(applying, "_undo", nothing)
-    patch.setattr(Deployments, "_failed", nothing)
+    patch.setattr(deploying, "record_failure", nothing)
 
 
 async def rollback(host: InMemoryHost, to: str | None = None) -> DeployView:

@@ -115,6 +115,7 @@ def _environment(connection: Connection, row: Row[Any], held: dict[PortKind, int
         live=to_release(live_row) if live_row else None,
         latest=to_release(newest_row) if newest_row else None,
         created_at=from_text(row.created_at),
+        expires_at=from_text(row.expires_at) if row.expires_at else None,
     )
 
 

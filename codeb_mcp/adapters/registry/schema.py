@@ -37,6 +37,7 @@ environments = Table(
     Column("project", String, nullable=False),
     Column("name", String, nullable=False),
     Column("created_at", String, nullable=False),
+    Column("expires_at", String),
 )
 domains = Table(
     "domains",
@@ -91,6 +92,21 @@ audit = Table(
     Column("outcome", String, nullable=False),
     Column("message", Text, nullable=False),
 )
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("started_at", String, nullable=False),
+    Column("outcome", JSON(none_as_null=True)),
+)
+pulled_images = Table(
+    "pulled_images",
+    metadata,
+    Column("reference", String, primary_key=True),
+    Column("image_id", String, nullable=False),
+    Column("pulled_at", String, nullable=False),
+)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -131,5 +147,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END""",
         """CREATE TRIGGER audit_is_not_deleted BEFORE DELETE ON audit
             BEGIN SELECT RAISE (ABORT, 'the audit is append-only'); END""",
+    ),
+    (
+        "ALTER TABLE environments ADD COLUMN expires_at TEXT",
+        """CREATE TABLE receipts (
+            key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, started_at TEXT NOT NULL,
+            outcome JSON)""",
+        # A name that codeb itself brought to this host may be taken away again; others may not.
+        """CREATE TABLE pulled_images (
+            reference TEXT PRIMARY KEY, image_id TEXT NOT NULL, pulled_at TEXT NOT NULL)""",
     ),
 )

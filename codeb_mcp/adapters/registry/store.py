@@ -29,9 +29,10 @@ from codeb_mcp.adapters.threads import in_thread
 from codeb_mcp.domain.ledger import AuditEntry, PortAllocation
 from codeb_mcp.domain.names import DomainName, EnvironmentName, ProjectName
 from codeb_mcp.domain.ports import PortKind, occupied_by
+from codeb_mcp.domain.previews import require_room
 from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, Slot
 from codeb_mcp.domain.release import NewRelease, Release, ReleaseStatus
-from codeb_mcp.errors import HostNotReady, InvalidRequest
+from codeb_mcp.errors import HostNotReady, InvalidRequest, Refused
 
 
 class SqlRegistry:
@@ -77,11 +78,25 @@ class SqlRegistry:
             ) from None
 
     @in_thread
-    def ensure_environment(self, key: EnvironmentKey, domain: DomainName) -> Environment:
-        """The environment, made when absent; InvalidRequest when its domain is another's."""
+    def ensure_environment(
+        self,
+        key: EnvironmentKey,
+        domain: DomainName,
+        *,
+        expires_at: datetime | None = None,
+        preview_limit: int | None = None,
+    ) -> Environment:
+        """The environment, made when absent, from now on until `expires_at` (None: for ever)."""
         with self._database.write() as connection:
-            if _environment_id(connection, key) is None:
-                self._add_environment(connection, key, domain)
+            number = _environment_id(connection, key)
+            if number is None:
+                require_project(connection, key.project)
+                if preview_limit is not None:
+                    require_room(load_projects(connection, key.project)[0], preview_limit)
+                number = self._add_environment(connection, key, domain)
+            ends = to_text(expires_at) if expires_at else None
+            mine = environments.c.id == number
+            connection.execute(update(environments).where(mine).values(expires_at=ends))
             return _load_environment(connection, key)
 
     @in_thread
@@ -311,6 +326,13 @@ class SqlRegistry:
             insert(domains).values(name=str(domain), environment_id=number, is_primary=1)
         )
         return number
+
+
+def require_project(connection: Connection, name: ProjectName) -> None:
+    """Refuse what is done for a project that was removed meanwhile."""
+    known = select(projects.c.id).where(projects.c.name == str(name))
+    if connection.execute(known).one_or_none() is None:
+        raise Refused(f"the project {name} was removed meanwhile", code="project_removed")
 
 
 def _environment_id(connection: Connection, key: EnvironmentKey) -> int | None:
