@@ -86,7 +86,10 @@ class Removals:
             ),
             systems.locks.close(key, actor, CLOSE_SECONDS),
         ):
-            return await self._carry_out(key, await self._plan(key, variables=True), on_progress)
+            plan = await self._plan(key, variables=True)
+            view = await self._carry_out(key, plan, on_progress)
+            await systems.logs.remove(key)  # a deploy that was stopped early left their folder
+            return view
 
     async def expire(self, key: EnvironmentKey, actor: str) -> RemovalView | None:
         """Remove it if its time is over: None when a deploy has given it more. Raises Locked."""

@@ -24,7 +24,7 @@ class SqlReceipts:
     def find(self, key: IdempotencyKey) -> Receipt | None:
         """What is known of the key, or None."""
         with self._database.read() as connection:
-            return self._found(connection, key)
+            return _found(connection, key, self._now())
 
     @in_thread
     def begin(self, key: IdempotencyKey, fingerprint: str) -> Receipt:
@@ -33,7 +33,7 @@ class SqlReceipts:
         with self._database.write() as connection:
             too_old = receipts.c.started_at <= to_text(now - KEY_LIFE)
             connection.execute(delete(receipts).where(too_old))
-            found = self._found(connection, key)
+            found = _found(connection, key, now)
             if found is None:
                 row = {"key": str(key), "fingerprint": fingerprint, "started_at": to_text(now)}
                 connection.execute(insert(receipts).values(row))
@@ -53,10 +53,12 @@ class SqlReceipts:
         with self._database.write() as connection:
             connection.execute(delete(receipts).where(receipts.c.key == str(key)))
 
-    def _found(self, connection: Connection, key: IdempotencyKey) -> Receipt | None:
-        fresh = receipts.c.started_at > to_text(self._now() - KEY_LIFE)
-        found = select(receipts).where(receipts.c.key == str(key), fresh)
-        row = connection.execute(found).one_or_none()
-        if row is None:
-            return None
-        return Receipt(key, row.fingerprint, from_text(row.started_at), row.outcome)
+
+def _found(connection: Connection, key: IdempotencyKey, now: datetime) -> Receipt | None:
+    fresh = receipts.c.started_at > to_text(now - KEY_LIFE)
+    row = connection.execute(
+        select(receipts).where(receipts.c.key == str(key), fresh)
+    ).one_or_none()
+    if row is None:
+        return None
+    return Receipt(key, row.fingerprint, from_text(row.started_at), row.outcome)
