@@ -181,7 +181,7 @@ class ReconciledView(View):
     plan: PlanView
     error: str = Field(description="why it could not be mended; empty when it was")
     error_code: str
-    exit_code: int = Field(exclude=True)
+    exit_code: int = Field(description="what codeb leaves with for that error; 0 without one")
 
 
 class ReconcileView(View):
