@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TypeAlias
 
 import anyio
@@ -18,9 +17,8 @@ from codeb_mcp.domain.host import (
 )
 from codeb_mcp.domain.lifetime import IdempotencyKey, Lifetime
 from codeb_mcp.domain.masking import mask, mask_lines
-from codeb_mcp.domain.names import EnvironmentKind, VersionTag
+from codeb_mcp.domain.names import VersionTag
 from codeb_mcp.domain.plan import Plan, RecordRelease, StartContainer, Step, sentence
-from codeb_mcp.domain.previews import expiry, require_room
 from codeb_mcp.domain.project import EnvironmentKey, Project, command_words
 from codeb_mcp.domain.release import NewRelease, Release
 from codeb_mcp.errors import DeployFailed, InvalidRequest, StalePlan
@@ -31,6 +29,7 @@ from codeb_mcp.services.auditing import audited
 from codeb_mcp.services.closing import unless_closed
 from codeb_mcp.services.failing import record_failure
 from codeb_mcp.services.idempotency import once
+from codeb_mcp.services.lifetimes import end_of, preview_limit
 from codeb_mcp.services.observation import domain_of, environment_of, observe
 from codeb_mcp.services.sources import (
     Earlier,
@@ -182,7 +181,7 @@ class Deployments:
     async def _deploy(self, request: DeployRequest, on_progress: OnProgress) -> DeployView:
         begin = self._systems.clock.monotonic()
         project = await self._systems.registry.project(request.key.project)
-        expires_at = self._expiry(project, request)
+        expires_at = end_of(self._systems, project, request.key, request.ttl)
         await self._systems.ready()
         env_file = self.env_file(project, request.key)
         source = request.source
@@ -204,7 +203,7 @@ class Deployments:
                     request.key,
                     wanted.domain,
                     expires_at=expires_at,
-                    preview_limit=self._preview_limit(request.key),
+                    preview_limit=preview_limit(self._systems, request.key),
                 )
                 if plan:
                     await self._carry_out(
@@ -228,19 +227,6 @@ class Deployments:
             error.message = mask(error.message, values)
             error.log_tail = mask_lines(error.log_tail, values)
             raise
-
-    def _expiry(self, project: Project, request: DeployRequest) -> datetime | None:
-        """When the environment is to end. Refused when it is one preview too many."""
-        found = environment_of(project, request.key)
-        limit = self._preview_limit(request.key)
-        if found is None and limit is not None:
-            require_room(project, limit)
-        host, now = self._systems.host, self._systems.clock.now()
-        return expiry(request.key, found, request.ttl, host.preview_ttl, now)
-
-    def _preview_limit(self, key: EnvironmentKey) -> int | None:
-        is_preview = key.environment.kind is EnvironmentKind.PREVIEW
-        return self._systems.host.preview_limit if is_preview else None
 
     def env_file(self, project: Project, key: EnvironmentKey) -> EnvFile | None:
         """The environment's variables. InvalidRequest when one that is required has no value."""

@@ -19,12 +19,11 @@ from codeb_mcp.services.deployments import (
     DeployRequest,
     OnProgress,
     Progress,
-    domain_of,
     ignore_progress,
 )
 from codeb_mcp.services.drifting import drift
 from codeb_mcp.services.failing import LOG_TAIL
-from codeb_mcp.services.observation import environment_of, observe
+from codeb_mcp.services.observation import domain_of, environment_of, observe
 from codeb_mcp.services.sources import kept_image
 from codeb_mcp.services.systems import Systems
 from codeb_mcp.services.views import DriftView, PlanView, ReconciledView, ReconcileView

@@ -4,7 +4,7 @@ Every method that meets a real system raises HostNotReady when it is down (namin
 start it) and SystemFailed when it answers with a failure or not in time.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,13 +24,14 @@ from codeb_mcp.domain.host import (
     Route,
 )
 from codeb_mcp.domain.ledger import AuditEntry, PortAllocation
-from codeb_mcp.domain.lifetime import IdempotencyKey, Lifetime, Receipt
+from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import DomainName, ImageReference, ProjectName, VariableName
 from codeb_mcp.domain.ports import PortKind
 from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, Slot
 from codeb_mcp.domain.release import NewRelease, Release, ReleaseStatus
-from codeb_mcp.domain.tidiness import OwnedImage, PulledImage
+from codeb_mcp.domain.tidiness import OwnedImage
+from codeb_mcp.services.upkeep import Receipts, Upkeep
 
 
 class Images(Protocol):
@@ -316,47 +317,6 @@ class Locks(Protocol):
 
     def alone(self, name: str, wait: float) -> AbstractAsyncContextManager[None]:
         """Be the only one at work under `name`; raise Locked after `wait` seconds."""
-
-
-class Upkeep(Protocol):
-    """What the registry writes down so that a host can be kept tidy."""
-
-    async def remove_project(self, name: ProjectName) -> None:
-        """Remove a project without environments, with the ports kept for it; absent is fine.
-
-        Raises Refused (`project_in_use`) while it has an environment.
-        """
-
-    async def forget_releases(self, key: EnvironmentKey, keep: Collection[int]) -> None:
-        """Forget an environment's other releases, and the journal of them."""
-
-    async def knew(self, key: EnvironmentKey) -> bool:
-        """Whether this registry ever had the environment, though it may be gone."""
-
-    async def note_pulled(self, reference: ImageReference, image_id: str) -> None:
-        """Write down that codeb brought an image of that name to this host."""
-
-    async def pulled(self) -> tuple[PulledImage, ...]:
-        """The names that codeb brought here, by name."""
-
-    async def forget_pulled(self, reference: ImageReference) -> None:
-        """That name is gone, or somebody else's now."""
-
-
-class Receipts(Protocol):
-    """Idempotency keys, and how the request of each ended. Kept for `KEY_LIFE`."""
-
-    async def find(self, key: IdempotencyKey) -> Receipt | None:
-        """What is known of the key, or None."""
-
-    async def begin(self, key: IdempotencyKey, fingerprint: str) -> Receipt:
-        """The key's receipt, made when absent. Those that are too old are forgotten."""
-
-    async def finish(self, key: IdempotencyKey, outcome: Mapping[str, object]) -> None:
-        """Write down how the request ended."""
-
-    async def drop(self, key: IdempotencyKey) -> None:
-        """Forget the key: its request was not carried out."""
 
 
 class Clock(Protocol):

@@ -194,12 +194,10 @@ def test_what_destroys_is_refused_without_a_terminal_unless_it_is_confirmed(
 
 def test_project_without_environments_is_removed_once_it_is_confirmed(home: Path) -> None:
     run("init", "shop", home=home)
-    run("ports", "allocate", "shop", home=home)
     assert run("remove", "shop", "--plan", home=home).returncode == 0
     removed = json.loads(run("remove", "shop", "--yes", "--json", home=home).stdout)
     assert removed == {"project": "shop", "removed": True, "environments": []}
     assert json.loads(run("list", "--json", home=home).stdout)["projects"] == []
-    assert json.loads(run("ports", "--json", home=home).stdout)["allocations"] == []
     assert run("remove", "shop", "--yes", home=home).returncode == 2
 
 

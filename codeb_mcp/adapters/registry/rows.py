@@ -18,6 +18,7 @@ from codeb_mcp.domain.project import (
     ProjectType,
 )
 from codeb_mcp.domain.release import Release, ReleaseStatus
+from codeb_mcp.errors import Refused
 
 
 def to_text(moment: datetime) -> str:
@@ -136,3 +137,10 @@ def _project(row: Row[Any], found: tuple[Environment, ...]) -> Project:
         updated_at=from_text(row.updated_at),
         environments=found,
     )
+
+
+def require_project(connection: Connection, name: ProjectName) -> None:
+    """Refuse what is done for a project that was removed meanwhile."""
+    known = select(projects.c.id).where(projects.c.name == str(name))
+    if connection.execute(known).one_or_none() is None:
+        raise Refused(f"the project {name} was removed meanwhile", code="project_removed")

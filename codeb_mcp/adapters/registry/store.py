@@ -13,6 +13,7 @@ from codeb_mcp.adapters.registry.rows import (
     load_projects,
     project_row,
     release_row,
+    require_project,
     to_release,
     to_text,
 )
@@ -32,7 +33,7 @@ from codeb_mcp.domain.ports import PortKind, occupied_by
 from codeb_mcp.domain.previews import require_room
 from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, Slot
 from codeb_mcp.domain.release import NewRelease, Release, ReleaseStatus
-from codeb_mcp.errors import HostNotReady, InvalidRequest, Refused
+from codeb_mcp.errors import HostNotReady, InvalidRequest
 
 
 class SqlRegistry:
@@ -326,13 +327,6 @@ class SqlRegistry:
             insert(domains).values(name=str(domain), environment_id=number, is_primary=1)
         )
         return number
-
-
-def require_project(connection: Connection, name: ProjectName) -> None:
-    """Refuse what is done for a project that was removed meanwhile."""
-    known = select(projects.c.id).where(projects.c.name == str(name))
-    if connection.execute(known).one_or_none() is None:
-        raise Refused(f"the project {name} was removed meanwhile", code="project_removed")
 
 
 def _environment_id(connection: Connection, key: EnvironmentKey) -> int | None:
