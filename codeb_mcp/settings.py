@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.names import DomainName, ImageReference
 from codeb_mcp.errors import CodebError, HostNotReady, InvalidRequest
 
@@ -61,6 +62,15 @@ def address_and_port(text: str) -> tuple[str, int]:
     return str(ipaddress.ip_address(address)), int(port or 53)
 
 
+def _span(text: str) -> str:
+    try:
+        Lifetime.parse(text)
+    except CodebError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+Span = Annotated[str, AfterValidator(_span)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Addresses = Annotated[tuple[str, ...], AfterValidator(_addresses)]
 
@@ -114,6 +124,11 @@ class Settings(BaseModel):
     """Where builds take official images from, for Containerfiles with the argument BASE."""
     free_disk_mb: int = Field(default=1000, ge=0, le=1_000_000)
     """What must be free on disk before a pull or a build, beside the image itself."""
+
+    preview_ttl: Span = "7d"
+    """How long a preview lives after a deploy to it; `never` for no end."""
+    preview_limit: int = Field(default=10, ge=1, le=100)
+    """How many previews a project may have at once."""
 
     @property
     def registry_file(self) -> Path:

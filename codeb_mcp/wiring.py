@@ -23,13 +23,14 @@ from codeb_mcp.adapters.podman_volumes import PodmanVolumes
 from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
-from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.registry import SqlReceipts, SqlRegistry, SqlUpkeep
 from codeb_mcp.adapters.resolver import DnsResolver
 from codeb_mcp.adapters.rule_files import bypass_rules
 from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.adapters.systemd_jobs import NoJobs, SystemdJobs
 from codeb_mcp.adapters.terminal import PodmanTerminal
 from codeb_mcp.domain.host import HealthPolicy
+from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import DomainName, HealthPath
 from codeb_mcp.services.certificates import CertificateCare
@@ -38,9 +39,12 @@ from codeb_mcp.services.custom_domains import CustomDomains
 from codeb_mcp.services.deployments import Deployments
 from codeb_mcp.services.diagnosing import Diagnosing
 from codeb_mcp.services.domains import Domains
+from codeb_mcp.services.garbage import Collection
 from codeb_mcp.services.logs import LogReading
 from codeb_mcp.services.ports import Ports
+from codeb_mcp.services.previews import Previews
 from codeb_mcp.services.projects import Projects
+from codeb_mcp.services.reconciling import Reconciliation
 from codeb_mcp.services.registry_logins import RegistryLogins
 from codeb_mcp.services.removals import Removals
 from codeb_mcp.services.server_setup import ServerSetup
@@ -71,6 +75,21 @@ class Application:
     def removals(self) -> Removals:
         """Removals."""
         return Removals(self.systems)
+
+    @cached_property
+    def previews(self) -> Previews:
+        """Previews."""
+        return Previews(self.systems)
+
+    @cached_property
+    def collection(self) -> Collection:
+        """What is left over."""
+        return Collection(self.systems)
+
+    @cached_property
+    def reconciliation(self) -> Reconciliation:
+        """Mending what differs from the registry."""
+        return Reconciliation(self.systems)
 
     @cached_property
     def variables(self) -> Variables:
@@ -178,6 +197,8 @@ def _systems(settings: Settings) -> Systems:
         logins=logins,
         registry=SqlRegistry(settings.registry_file, clock.now),
         locks=FileLocks(settings.run_folder / "locks", clock.now),
+        receipts=SqlReceipts(settings.registry_file, clock.now),
+        upkeep=SqlUpkeep(settings.registry_file, clock.now),
         clock=clock,
         certificates=proxy.certificates,
         resolver=DnsResolver(settings.resolvers),
@@ -200,6 +221,8 @@ def _host(settings: Settings) -> Host:
         drain_timeout=settings.drain_timeout,
         stop_timeout=settings.stop_timeout,
         keep_images=settings.keep_images,
+        preview_ttl=Lifetime.parse(settings.preview_ttl),
+        preview_limit=settings.preview_limit,
     )
 
 
@@ -211,7 +234,9 @@ def _runtime(settings: Settings, endpoints: Endpoints) -> Runtime:
                 endpoints.podman_socket, home=str(settings.home), embedded=embedded
             )
         case "quadlet":
-            return QuadletRuntime(endpoints.podman_socket, embedded=embedded)
+            return QuadletRuntime(
+                endpoints.podman_socket, home=str(settings.home), embedded=embedded
+            )
 
 
 def _jobs(settings: Settings) -> Jobs:

@@ -230,7 +230,7 @@ def clean() -> None:
         out.print("there is nothing of the demo to remove")
         return
     codeb("local", "start")
-    codeb("local", "stop", "--containers")
+    codeb("local", "stop", "--containers", "--yes")
     codeb("local", "start")
     for repository in ("localhost/codeb/hello", BASE_IMAGE):
         images = podman("images", "--format", "{{.Repository}}:{{.Tag}}").split()

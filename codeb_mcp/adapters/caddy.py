@@ -9,11 +9,19 @@ from codeb_mcp.adapters.certificates import CaddyCertificates
 from codeb_mcp.adapters.http_client import NO_TLS, NoAnswer, Target, fetch
 from codeb_mcp.domain.host import Json, Route
 from codeb_mcp.domain.names import DomainName
+from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.errors import Refused, SystemFailed
 from codeb_mcp.planning.certificates import Authority
 from codeb_mcp.planning.routes import route_json
 from codeb_mcp.planning.server_files import CADDY_SOCKET, CADDY_UNIT
-from codeb_mcp.planning.servers import Entrance, find_route, other_route, with_route, without_route
+from codeb_mcp.planning.servers import (
+    Entrance,
+    find_route,
+    other_route,
+    owned_routes,
+    with_route,
+    without_route,
+)
 from codeb_mcp.settings import Settings
 
 START_EMBEDDED = "codeb local start"
@@ -109,6 +117,11 @@ class CaddyProxy:
                 f"restoring the route {route_id}",
                 lambda config: with_route(config, before, self._entrance),
             )
+
+    async def owned(self) -> tuple[EnvironmentKey, ...]:
+        """The environments whose route is chosen by a marker of this codeb folder."""
+        config, _ = await self._admin.config()
+        return owned_routes(config, self._live_folder)
 
     async def requests_in_flight(self, port: int) -> int:
         """How many requests are being answered by 127.0.0.1:`port` right now."""

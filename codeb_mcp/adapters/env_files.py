@@ -53,6 +53,10 @@ class EnvFiles:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomic(path, text, 0o600)
 
+    def remove(self, key: EnvironmentKey) -> None:
+        """Remove the environment's file; absent is fine."""
+        Path(self.path(key)).unlink(missing_ok=True)
+
     def read_file(self, path: Path) -> dict[VariableName, Secret]:
         """The variables of a `.env` file as developers write it: `export`, and quotes around."""
         text = _text(path)

@@ -1,6 +1,7 @@
 """What releases wrote: `<logs>/<project>-<environment>/r<number>.log`."""
 
 import os
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from codeb_mcp.errors import HostNotReady
 _BLOCK = 64 * 1024
 _MOST_READ = 8 * 1024 * 1024
 _POLL_SECONDS = 0.2
+_RELEASE_LOG = re.compile(r"r([1-9][0-9]*)\.log")
 
 
 class LogFiles:
@@ -37,9 +39,24 @@ class LogFiles:
             ) from None
         return str(folder)
 
-    async def remove(self, key: EnvironmentKey) -> None:
-        """Remove an environment's logs; absent is fine."""
-        await in_thread(shutil.rmtree)(self._logs / key.slug, ignore_errors=True)
+    async def owned(self) -> dict[EnvironmentKey, tuple[int, ...]]:
+        """The releases of which there is a log."""
+        return await in_thread(self._owned)()
+
+    def _owned(self) -> dict[EnvironmentKey, tuple[int, ...]]:
+        found = {}
+        for folder in self._logs.iterdir() if self._logs.is_dir() else ():
+            if (key := EnvironmentKey.of_slug(folder.name)) is not None and folder.is_dir():
+                names = (_RELEASE_LOG.fullmatch(each.name) for each in folder.iterdir())
+                found[key] = tuple(sorted(int(name[1]) for name in names if name))
+        return found
+
+    async def remove(self, key: EnvironmentKey, release: int | None = None) -> None:
+        """Remove an environment's logs, or one release's; absent is fine."""
+        if release is None:
+            await in_thread(shutil.rmtree)(self._logs / key.slug, ignore_errors=True)
+        else:
+            await in_thread(self._file(key, release).unlink)(missing_ok=True)
 
     async def tail(self, key: EnvironmentKey, release: int, lines: int) -> tuple[str, ...]:
         """The last lines of a release, oldest first, each with its time; none is fine.

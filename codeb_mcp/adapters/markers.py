@@ -4,6 +4,7 @@
 unlink is the whole cut-over, so that there is no moment at which neither slot is chosen.
 """
 
+import shutil
 from pathlib import Path
 
 from codeb_mcp.adapters.files import sync_folder, write_atomic
@@ -32,6 +33,19 @@ class MarkerFiles:
     async def point_to(self, key: EnvironmentKey, slot: Slot) -> None:
         """Send the next request to `slot`; durable when it returns."""
         await in_thread(self._point_to)(key, slot)
+
+    async def owned(self) -> tuple[EnvironmentKey, ...]:
+        """The environments that have a folder for one."""
+        return await in_thread(self._owned)()
+
+    def _owned(self) -> tuple[EnvironmentKey, ...]:
+        folders = self._live.iterdir() if self._live.is_dir() else ()
+        keys = (EnvironmentKey.of_slug(each.name) for each in folders)
+        return tuple(key for key in keys if key is not None)
+
+    async def forget(self, key: EnvironmentKey) -> None:
+        """Leave nothing of an environment's marker; absent is fine."""
+        await in_thread(shutil.rmtree)(self._live / key.slug, ignore_errors=True)
 
     def _marker(self, key: EnvironmentKey) -> Path:
         return self._live / key.slug / Slot.GREEN

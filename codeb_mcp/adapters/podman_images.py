@@ -15,6 +15,7 @@ from codeb_mcp.adapters.podman_pull import Puller
 from codeb_mcp.domain.host import ResolvedImage
 from codeb_mcp.domain.names import ImageReference
 from codeb_mcp.domain.project import EnvironmentKey
+from codeb_mcp.domain.tidiness import OwnedImage
 from codeb_mcp.domain.watching import Told, unwatched
 from codeb_mcp.errors import InvalidRequest
 
@@ -119,17 +120,41 @@ class PodmanImages:
                 code="not_a_release_image",
             )
 
-        def work(client: Any) -> None:
-            containers = client.api.get("/containers/json", params={"all": True})
-            containers.raise_for_status()
-            if any(seen["Image"] == tag for seen in containers.json()):
-                return
-            answer = client.api.delete(f"/images/{quote(tag, safe='')}")
-            # 404: it is gone; 409: a container uses the image and this is its last name
-            if answer.status_code not in (404, 409):
-                answer.raise_for_status()
+        await self._podman.run(lambda client: _untag(client, tag), f"remove the tag {tag}")
 
-        await self._podman.run(work, f"remove the tag {tag}")
+    async def find(self, reference: str) -> ResolvedImage | None:
+        """The image of that name or `name@digest` in local storage, or None."""
+
+        def work(client: Any) -> ResolvedImage | None:
+            try:
+                return _looked_up(client, reference)
+            except InvalidRequest:
+                return None
+
+        return await self._podman.run(work, f"look up {reference}")
+
+    async def owned(self) -> tuple[OwnedImage, ...]:
+        """The release images of every environment."""
+
+        def work(client: Any) -> tuple[OwnedImage, ...]:
+            answer = client.api.get("/images/json")
+            answer.raise_for_status()
+            return tuple(_owned(answer.json()))
+
+        return await self._podman.run(work, "list release images")
+
+    async def drop(self, reference: ImageReference, image_id: str) -> None:
+        """Take a name away that still names that image, as `untag` does; else do nothing."""
+
+        def work(client: Any) -> None:
+            try:
+                found = _looked_up(client, reference)
+            except InvalidRequest:
+                return
+            if found.id == image_id:
+                _untag(client, reference)
+
+        await self._podman.run(work, f"remove the image {reference}")
 
     def _build_options(self) -> list[str]:
         """Nothing secret: logins are named by their file, and BASE is a public name."""
@@ -137,6 +162,30 @@ class PodmanImages:
         if self._logins is not None and self._logins.registries():
             options.append(f"--authfile={self._logins.path}")
         return options
+
+
+def _untag(client: Any, tag: str) -> None:
+    containers = client.api.get("/containers/json", params={"all": True})
+    containers.raise_for_status()
+    if any(seen["Image"] == tag for seen in containers.json()):
+        return
+    answer = client.api.delete(f"/images/{quote(tag, safe='')}")
+    # 404: it is gone; 409: a container uses the image and this is its last name
+    if answer.status_code not in (404, 409):
+        answer.raise_for_status()
+
+
+def _owned(images: list[dict[str, Any]]) -> Iterator[OwnedImage]:
+    for image in images:
+        for tag in image.get("RepoTags") or ():
+            if not tag.startswith(_OURS):
+                continue
+            repository, _, label = tag.rpartition(":")
+            number = _RELEASE_TAG.fullmatch(label)
+            key = EnvironmentKey.of_slug(repository.removeprefix(_OURS).replace("/", "-", 1))
+            if number and key and repository == f"{_OURS}{key.project}/{key.environment}":
+                image_id = str(image["Id"]).removeprefix("sha256:")
+                yield OwnedImage(key, int(number[1]), tag, image_id)
 
 
 def _looked_up(client: Any, reference: str) -> ResolvedImage:

@@ -1,5 +1,6 @@
 """Reading what Podman and the kernel know about a container."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,27 @@ def belongs_to(seen: dict[str, Any], key: EnvironmentKey, home: str | None = Non
         if named and all(labels.get(f"{LABEL}.{word}") == text for word, text in wanted.items()):
             return slot
     return None
+
+
+def key_of(seen: dict[str, Any], home: str) -> tuple[EnvironmentKey, Slot] | None:
+    """The place of a container of that codeb folder, or None when it is not one of its own."""
+    labels = seen["Config"].get("Labels") or {}
+    name = seen["Name"].lstrip("/").removeprefix("codeb-").rpartition("-")[0]
+    key = EnvironmentKey.of_slug(name)
+    slot = key and labels.get(f"{LABEL}.managed") == "true" and belongs_to(seen, key, home)
+    return (key, slot) if key and slot else None
+
+
+def listed_containers(client: Any, home: str) -> list[tuple[EnvironmentKey, Slot]]:
+    """The places of all containers of that codeb folder."""
+    labels = [f"{LABEL}.managed=true", f"{LABEL}.home={home}"]
+    answer = client.api.get(
+        "/containers/json", params={"all": True, "filters": json.dumps({"label": labels})}
+    )
+    answer.raise_for_status()
+    each_seen = (inspected(client, listed["Id"]) for listed in answer.json())
+    places = (key_of(seen, home) for seen in each_seen if seen is not None)
+    return [place for place in places if place is not None]
 
 
 def observed_container(seen: dict[str, Any], slot: Slot) -> ObservedContainer:

@@ -11,6 +11,7 @@ from codeb_mcp.adapters.podman_observe import (
     NOT_RUNNING,
     belongs_to,
     inspected,
+    listed_containers,
     observed_container,
     owner_of,
     tcp_listeners,
@@ -70,7 +71,7 @@ class PodmanRuntime:
                 seen = observed_container(before, spec.slot)
                 if seen.running and same_release(seen, spec):
                     return
-                _remove(client, before)
+                remove_container(client, before)
             _create_and_start(client, spec)
 
         await self._podman.run(work, f"start {spec.name}")
@@ -83,9 +84,17 @@ class PodmanRuntime:
             seen = inspected(client, name)
             if seen is not None:
                 _require_ours(seen, key, slot, self._home)
-                _remove(client, seen)
+                remove_container(client, seen)
 
         await self._podman.run(work, f"stop {name}")
+
+    async def owned(self) -> tuple[tuple[EnvironmentKey, Slot], ...]:
+        """Where containers of this codeb folder are, whatever the registry says."""
+
+        def work(client: Any) -> list[tuple[EnvironmentKey, Slot]]:
+            return listed_containers(client, self._home)
+
+        return tuple(await self._podman.run(work, "list codeb's containers"))
 
     async def listening_ports(self, container: ObservedContainer) -> tuple[int, ...]:
         """The TCP ports that the container listens on inside; empty when it cannot be told."""
@@ -154,7 +163,8 @@ def _env_file(path: Path) -> dict[str, str]:
         ) from None
 
 
-def _remove(client: Any, seen: dict[str, Any]) -> None:
+def remove_container(client: Any, seen: dict[str, Any]) -> None:
+    """Stop a container gracefully and remove it."""
     path = f"/containers/{quote(seen['Id'])}"
     seconds = min(float(seen["Config"].get("StopTimeout") or 10), _LONGEST_STOP) + _STOP_MARGIN
     if seen["State"]["Status"] not in NOT_RUNNING:

@@ -8,7 +8,14 @@ from typing import Any
 import anyio
 
 from codeb_mcp.adapters.podman_client import Podman
-from codeb_mcp.adapters.podman_observe import belongs_to, inspected, owner_of, tcp_listeners
+from codeb_mcp.adapters.podman_observe import (
+    belongs_to,
+    inspected,
+    listed_containers,
+    owner_of,
+    tcp_listeners,
+)
+from codeb_mcp.adapters.podman_runtime import remove_container
 from codeb_mcp.adapters.quadlet_units import InstalledUnit, UnitFiles, check_unit, unit_folder
 from codeb_mcp.adapters.start_errors import start_error_from
 from codeb_mcp.adapters.systemd import Systemd
@@ -32,8 +39,14 @@ class QuadletRuntime:
     name = "quadlet"
 
     def __init__(
-        self, socket_path: Path, *, embedded: bool = False, units: Path | None = None
+        self,
+        socket_path: Path,
+        *,
+        home: str = "",
+        embedded: bool = False,
+        units: Path | None = None,
     ) -> None:
+        self._home = home
         self._podman = Podman(socket_path, embedded=embedded)
         self._units = UnitFiles(units or unit_folder(os.environ))
         self._systemd = Systemd()
@@ -68,6 +81,7 @@ class QuadletRuntime:
             # the file alone may have been removed while its container still runs
             seen = await self._systemd.show(service)
             if seen.get("SourcePath") != str(self._units.path(key, slot)):
+                await self._remove_left_over(key, slot)
                 return
         await self._systemd.stop(service)
         async with self._systemd.changing_units():
@@ -75,9 +89,29 @@ class QuadletRuntime:
             await self._systemd.reload()
         await self._systemd.forget_failures(service)
 
+    async def owned(self) -> tuple[tuple[EnvironmentKey, Slot], ...]:
+        """Where units, or containers without one, of this codeb folder are."""
+
+        def work(client: Any) -> list[tuple[EnvironmentKey, Slot]]:
+            return listed_containers(client, self._home)
+
+        containers = await self._podman.run(work, "list codeb's containers")
+        units = await in_thread(self._units.owned)(self._home)
+        return tuple(dict.fromkeys((*units, *containers)))
+
     async def listening_ports(self, container: ObservedContainer) -> tuple[int, ...]:
         """The TCP ports that the container listens on inside; empty when it cannot be told."""
         return await in_thread(tcp_listeners)(container.pid)
+
+    async def _remove_left_over(self, key: EnvironmentKey, slot: Slot) -> None:
+        """Remove a container of ours whose unit is gone, so that systemd knows nothing of it."""
+
+        def work(client: Any) -> None:
+            seen = inspected(client, key.container(slot))
+            if seen is not None and belongs_to(seen, key, self._home) is slot:
+                remove_container(client, seen)
+
+        await self._podman.run(work, f"remove {key.container(slot)}")
 
     def _installed(self, key: EnvironmentKey) -> dict[Slot, InstalledUnit]:
         units = {slot: self._units.read(key, slot) for slot in Slot}

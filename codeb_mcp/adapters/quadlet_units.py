@@ -76,6 +76,23 @@ class UnitFiles:
             image=image[1] if image else "",
         )
 
+    def owned(self, home: str) -> tuple[tuple[EnvironmentKey, Slot], ...]:
+        """The places of all units of that codeb folder."""
+        found = []
+        for path in self._folder.glob("codeb-*.container"):
+            name = path.name.removesuffix(".container").removeprefix("codeb-")
+            slug, _, word = name.rpartition("-")
+            key = EnvironmentKey.of_slug(slug)
+            if key is None or word not in list(Slot):
+                continue
+            try:
+                unit = self.read(key, Slot(word))
+            except Refused:  # a stranger's, whatever it is called
+                continue
+            if unit is not None and dict(_LABEL_LINE.findall(unit.text)).get("home") == home:
+                found.append((key, Slot(word)))
+        return tuple(found)
+
     def write(self, key: EnvironmentKey, slot: Slot, text: str) -> None:
         """Install or replace the slot's unit."""
         write_atomic(self.path(key, slot), text)

@@ -19,13 +19,16 @@ from codeb_mcp.cli import (
     login,
     logs,
     ports,
+    preview,
     projects,
     registry,
     remove,
     run,
     server,
+    upkeep,
 )
 from codeb_mcp.cli.output import err, print_error, text
+from codeb_mcp.cli.waiting import with_seconds
 from codeb_mcp.errors import CodebError
 
 app = typer.Typer(
@@ -50,6 +53,12 @@ app.command("logs")(logs.logs)
 app.command("run")(run.run_command)
 app.command("heal")(heal.heal)
 app.command("guard")(guard.guard)
+app.command("reconcile")(upkeep.reconcile)
+app.command("gc")(upkeep.gc)
+app.command("history")(projects.history)
+app.command("open")(projects.open_)
+app.command("logs")(logs.logs)
+app.add_typer(preview.app, name="preview")
 app.add_typer(env.app, name="env")
 app.add_typer(config.app, name="config")
 app.add_typer(jobs.app, name="job")
@@ -79,6 +88,7 @@ def top(
 def main() -> None:
     """Run the command line; errors leave with the exit code of their kind."""
     try:
+        sys.argv = with_seconds(sys.argv)
         app()
     except CodebError as error:
         print_error(error, as_json="--json" in sys.argv)

@@ -1,27 +1,26 @@
 """`codeb deploy` and `codeb rollback`."""
 
-import sys
-from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.status import Status
 
-from codeb_mcp.cli.output import Json, actor, emit, err, out, run, text
+from codeb_mcp.cli.output import Json, actor, emit, out, text
+from codeb_mcp.cli.progress import watched
+from codeb_mcp.cli.waiting import Wait
+from codeb_mcp.domain.lifetime import IdempotencyKey, Lifetime
 from codeb_mcp.domain.names import EnvironmentName, ImageReference, ProjectName, VersionTag
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.errors import InvalidRequest
-from codeb_mcp.services.deployments import (
-    DeployRequest,
-    OnProgress,
-    Progress,
-    RollbackRequest,
-    ignore_progress,
-)
+from codeb_mcp.services.deployments import DeployRequest, RollbackRequest
 from codeb_mcp.services.views import DeployView
 from codeb_mcp.wiring import open_application
+
+Key = Annotated[
+    str | None,
+    typer.Option(help="Your name for this request: sent again, it is not carried out again."),
+]
 
 
 def deploy(
@@ -39,6 +38,11 @@ def deploy(
     version: Annotated[str | None, typer.Option(help="Name of this release.")] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only print what would change.")] = False,
     plan_digest: Annotated[str | None, typer.Option(help="Carry out this plan, or refuse.")] = None,
+    ttl: Annotated[
+        str | None, typer.Option(help="How long a preview lives: 12h, 7d, 2w or never.")
+    ] = None,
+    wait: Wait = 0,
+    idempotency_key: Key = None,
     json: Json = False,
 ) -> None:
     """Put an image or a folder into an environment, without downtime."""
@@ -51,9 +55,12 @@ def deploy(
         version=VersionTag(version) if version else None,
         dry_run=plan,
         plan_digest=plan_digest,
+        ttl=Lifetime.parse(ttl) if ttl else None,
+        wait=wait,
+        idempotency_key=IdempotencyKey(idempotency_key) if idempotency_key else None,
     )
     deployments = open_application().deployments
-    view = _watched(partial(deployments.deploy, request), quiet=json)
+    view = watched(partial(deployments.deploy, request), quiet=json)
     emit(view, json, lambda: _render(view))
 
 
@@ -68,6 +75,8 @@ def rollback(
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Only print what would change.")] = False,
     plan_digest: Annotated[str | None, typer.Option(help="Carry out this plan, or refuse.")] = None,
+    wait: Wait = 0,
+    idempotency_key: Key = None,
     json: Json = False,
 ) -> None:
     """Put an earlier release back, without downtime."""
@@ -77,35 +86,12 @@ def rollback(
         to=version,
         dry_run=plan,
         plan_digest=plan_digest,
+        wait=wait,
+        idempotency_key=IdempotencyKey(idempotency_key) if idempotency_key else None,
     )
     deployments = open_application().deployments
-    view = _watched(partial(deployments.rollback, request), quiet=json)
+    view = watched(partial(deployments.rollback, request), quiet=json)
     emit(view, json, lambda: _render(view))
-
-
-def _watched(work: Callable[[OnProgress], Awaitable[DeployView]], *, quiet: bool) -> DeployView:
-    """Do the work with a spinner on a terminal, and a line per step elsewhere."""
-    if quiet:
-        return run(partial(work, ignore_progress))
-    if not sys.stderr.isatty():
-
-        async def print_line(progress: Progress) -> None:
-            what = progress.detail or progress.message
-            err.print(f"[{progress.done}/{progress.total}] {text(what)}", soft_wrap=True)
-
-        return run(partial(work, print_line))
-    with Status("", console=err) as spinner:
-        before = ""
-
-        async def spin(progress: Progress) -> None:
-            nonlocal before
-            if before not in ("", progress.message):
-                err.print(f"[green]✓[/] {text(before)}")
-            before = progress.message
-            detail = f" {text(progress.detail[:60])}" if progress.detail else ""
-            spinner.update(f"{text(before)} [dim]({progress.done}/{progress.total}){detail}[/]")
-
-        return run(partial(work, spin))
 
 
 def _render(view: DeployView) -> None:
@@ -124,3 +110,5 @@ def _render(view: DeployView) -> None:
             f"{view.slot} slot after {view.seconds:.1f} s"
         )
     out.print(f"  {text(view.url)}")
+    if view.expires_at is not None:
+        out.print(f"  until {view.expires_at:%Y-%m-%d %H:%M} UTC")

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from codeb_mcp.adapters import embedded
 from codeb_mcp.adapters.run_state import RunState
+from codeb_mcp.cli.confirming import Yes, confirm
 from codeb_mcp.cli.output import Json, emit, out, run, text
 from codeb_mcp.services.views import View
 from codeb_mcp.settings import load_settings
@@ -58,10 +59,16 @@ def stop(
     containers: Annotated[
         bool, typer.Option("--containers", help="Stop and remove codeb's containers as well.")
     ] = False,
+    yes: Yes = False,
 ) -> None:
     """End them. Containers go on running, but nobody reaches them by name."""
     settings = load_settings()
     if containers:
+        confirm(
+            "removing every container",
+            lambda: out.print("every container of this codeb folder will be stopped and removed"),
+            yes=yes,
+        )
         out.print(f"removed {run(lambda: embedded.remove_containers(settings))} containers")
     stopped = run(lambda: embedded.stop(settings))
     out.print("stopped" if stopped else "nothing was running")

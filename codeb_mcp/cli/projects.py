@@ -160,6 +160,12 @@ def _render_status(view: StatusView) -> None:
         rows.add_row(*_row(each))
     out.print(rows)
     for each in view.environments:
+        if each.busy:
+            out.print(f"{each.environment}: being changed by {text(each.busy)}")
+        for difference in each.drift:
+            out.print(f"[yellow]{each.environment}: {text(difference.message)}[/]", soft_wrap=True)
+        if each.drift:
+            out.print(f"next: codeb reconcile {text(view.project)} --env {each.environment}")
         if each.latest and each.latest.status in ("failed", "interrupted"):
             out.print(
                 f"{each.environment}: release {each.latest.number} {each.latest.status}: "

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from codeb_mcp.cli.confirming import Yes, confirm
 from codeb_mcp.cli.output import Json, actor, out, run, table, text
 from codeb_mcp.errors import InvalidRequest
 from codeb_mcp.wiring import open_application
@@ -41,6 +42,7 @@ def import_(
     replace: Annotated[
         bool, typer.Option("--replace", help="Replace a registry that is not empty.")
     ] = False,
+    yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Make the registry hold what an export says. Nothing that runs is touched."""
@@ -51,6 +53,12 @@ def import_(
         raise InvalidRequest(
             f"{file} cannot be read as JSON: {error}", hint="pass a file of codeb registry export"
         ) from None
+    if replace:
+        confirm(
+            "replacing the registry",
+            lambda: out.print("what the registry holds now, its history too, will be gone"),
+            yes=yes,
+        )
     count = run(
         lambda: open_application().projects.import_document(document, actor(), replace=replace)
     )

@@ -292,6 +292,7 @@ class Wanted:
 
     `records` is empty where codeb keeps no DNS. `keep_images` counts releases, the live one too.
     `aliases` are the custom domains that are served beside `domain`.
+    `back_to` is the release that a rollback goes to, whose slot may still run.
     """
 
     key: EnvironmentKey
@@ -313,3 +314,4 @@ class Wanted:
     confinement: Confinement = field(default_factory=Confinement)
     jobs: tuple[Job, ...] = ()
     aliases: tuple[DomainName, ...] = ()
+    back_to: int | None = None

@@ -39,9 +39,13 @@ class PutRecord:
 
 @dataclass(frozen=True, slots=True)
 class StartContainer:
-    """Start a release in its slot, replacing whatever of ours is there."""
+    """Start a release in its slot, replacing whatever of ours is there.
+
+    `again` says that it has served before: if it does not start, its image is kept all the same.
+    """
 
     spec: ContainerSpec
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,9 +134,13 @@ class RemoveRecord:
 
 @dataclass(frozen=True, slots=True)
 class ForgetEnvironment:
-    """Give the environment's ports back, and remove it with its releases and logs."""
+    """Give the environment's ports back, and remove it with its releases and logs.
+
+    With `variables` its env file goes as well.
+    """
 
     key: EnvironmentKey
+    variables: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +187,10 @@ def sentence(step: Step) -> str:
             return f"reserve ports {port} (blue) and {Slot.GREEN.port(port)} (green) for {key}"
         case PutRecord(record):
             return f"set the DNS record {record}"
-        case StartContainer(spec):
+        case StartContainer(spec, again):
             return (
-                f"start release {spec.release} of {spec.key} from {spec.image} "
-                f"in the {spec.slot} slot on 127.0.0.1:{spec.host_port}"
+                f"start release {spec.release} of {spec.key} {'again ' if again else ''}from "
+                f"{spec.image} in the {spec.slot} slot on 127.0.0.1:{spec.host_port}"
             )
         case CheckHealth(spec, policy):
             return (
@@ -208,8 +216,9 @@ def sentence(step: Step) -> str:
             return f"send nobody to {key} at {domain} any more"
         case RemoveRecord(record):
             return f"remove the DNS record {record}"
-        case ForgetEnvironment(key):
-            return f"give the ports of {key} back and forget its releases and logs"
+        case ForgetEnvironment(key, variables):
+            what = "releases, logs and variables" if variables else "releases and logs"
+            return f"give the ports of {key} back and forget its {what}"
         case (
             CreateNetwork()
             | RemoveNetwork()

@@ -1,5 +1,6 @@
 """Projects and their environments, as the registry knows them."""
 
+import re
 import shlex
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,8 @@ from codeb_mcp.domain.names import (
 from codeb_mcp.domain.ports import SLOT_OFFSET, PortKind
 from codeb_mcp.domain.release import Release
 from codeb_mcp.errors import InvalidRequest
+
+_SLUG = re.compile(r"(.+)-(production|staging|pr-[0-9]+)")
 
 
 class ProjectType(StrEnum):
@@ -108,6 +111,17 @@ class EnvironmentKey:
         """`shop-staging`: one file name; unique because environment names are a closed set."""
         return f"{self.project}-{self.environment}"
 
+    @classmethod
+    def of_slug(cls, slug: str) -> "EnvironmentKey | None":
+        """The environment whose slug this is, or None when it is none's."""
+        found = _SLUG.fullmatch(slug)
+        if found is None:
+            return None
+        try:
+            return cls(ProjectName(found[1]), EnvironmentName(found[2]))
+        except InvalidRequest:
+            return None
+
     def container(self, slot: Slot) -> str:
         """The name of the container (and of the unit) that runs in `slot`."""
         return f"codeb-{self.slug}-{slot}"
@@ -148,6 +162,11 @@ class Environment:
     created_at: datetime | None = None
     jobs: tuple[Job, ...] = ()
     domains: tuple[CustomDomain, ...] = ()
+    expires_at: datetime | None = None
+
+    def expired(self, now: datetime) -> bool:
+        """Whether its time is over; an environment without an end lives on."""
+        return self.expires_at is not None and self.expires_at <= now
 
 
 @dataclass(frozen=True, slots=True)

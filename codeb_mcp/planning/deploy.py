@@ -35,14 +35,7 @@ def plan_deploy(wanted: Wanted, found: Observed, live_folder: str) -> Plan:
 
     `live_folder` is where the markers are. Raises HostNotReady when no port is left.
     """
-    port = found.port if found.port is not None else found.free_port
-    if port is None:
-        ports = range_for(PortKind.APP, wanted.key.environment.kind)
-        raise HostNotReady(
-            f"no app port is left for {wanted.key} in {ports}",
-            hint="release one that is not needed: codeb ports, then codeb ports release",
-            code="ports_exhausted",
-        )
+    port = port_for(wanted, found)
     route = Route(wanted.key, wanted.domain, port, wanted.aliases)
     routed = found.route == route_json(route, live_folder)
     serving = _serving(found)
@@ -55,11 +48,26 @@ def plan_deploy(wanted: Wanted, found: Observed, live_folder: str) -> Plan:
     release = _spec(wanted, found, port, Slot.BLUE)
     if serving is not None and serving.spec_digest == release.digest:
         steps += _repairs(wanted, found, serving, route, routed=routed)
+    elif (standing := _standing_by(wanted, found, port)) is not None:
+        steps += _return(wanted, found, standing, route, routed=routed)
     else:
         steps += _replacement(wanted, found, route, routed=routed, serving=serving)
     jobs = job_specs(release, wanted.jobs, wanted.log_folder)
     steps += job_steps(wanted.key, jobs, found.jobs)
     return Plan(tuple(steps), observed=found.digest)
+
+
+def port_for(wanted: Wanted, found: Observed) -> int:
+    """The port that the environment has or would get. Raises HostNotReady when none is left."""
+    port = found.port if found.port is not None else found.free_port
+    if port is None:
+        ports = range_for(PortKind.APP, wanted.key.environment.kind)
+        raise HostNotReady(
+            f"no app port is left for {wanted.key} in {ports}",
+            hint="release one that is not needed: codeb ports, then codeb ports release",
+            code="ports_exhausted",
+        )
+    return port
 
 
 def _serving(found: Observed) -> ObservedContainer | None:
@@ -74,6 +82,36 @@ def _serving(found: Observed) -> ObservedContainer | None:
     live = found.live_release
     proven = found.route is not None or (live is not None and live.number == current.release)
     return current if proven else None
+
+
+def _standing_by(wanted: Wanted, found: Observed, port: int) -> ObservedContainer | None:
+    """The release that a rollback goes to, where it still runs beside the one that serves."""
+    idle = found.containers.get(found.marker.other)
+    if idle is None or not idle.running or idle.release != wanted.back_to:
+        return None
+    return idle if idle.spec_digest == _spec(wanted, found, port, idle.slot).digest else None
+
+
+def _return(
+    wanted: Wanted, found: Observed, standing: ObservedContainer, route: Route, *, routed: bool
+) -> Iterator[Step]:
+    """Back to a release that still runs: nothing is started, and it keeps its number."""
+    spec = _spec(wanted, found, route.blue_port, standing.slot)
+    yield CheckHealth(replace(spec, release=standing.release), wanted.health)
+    yield SwitchSlot(wanted.key, standing.slot)
+    if not routed:
+        yield WriteRoute(route)
+    yield CheckPublic(wanted.domain, wanted.health)
+    yield RecordRelease(wanted.key, standing.release, standing.slot)
+    yield from retire(wanted, found.containers.get(standing.slot.other), route)
+
+
+def retire(wanted: Wanted, old: ObservedContainer | None, route: Route) -> Iterator[Step]:
+    """What no longer serves finishes its requests, and goes."""
+    if old is not None:
+        if old.running:
+            yield Drain(wanted.key, old.slot, route.port(old.slot), wanted.drain_timeout)
+        yield StopContainer(wanted.key, old.slot, old.release)
 
 
 def _replacement(
@@ -98,11 +136,7 @@ def _replacement(
         yield WriteRoute(route)
     yield CheckPublic(wanted.domain, wanted.health)
     yield RecordRelease(wanted.key, spec.release, slot)
-    old = found.containers.get(slot.other)
-    if old is not None:
-        if old.running:
-            yield Drain(wanted.key, old.slot, route.port(old.slot), wanted.drain_timeout)
-        yield StopContainer(wanted.key, old.slot, old.release)
+    yield from retire(wanted, found.containers.get(slot.other), route)
     if found.last_number >= wanted.keep_images:
         yield PruneImages(wanted.key, wanted.keep_images, spec.release)
 
@@ -123,15 +157,15 @@ def _repairs(
         yield CheckPublic(wanted.domain, wanted.health)
     if found.live_release is None or found.live_release.number != serving.release:
         yield RecordRelease(wanted.key, serving.release, serving.slot)
-    idle = found.containers.get(serving.slot.other)
-    if idle is not None:
-        if idle.running:
-            yield Drain(wanted.key, idle.slot, route.port(idle.slot), wanted.drain_timeout)
-        yield StopContainer(wanted.key, idle.slot, idle.release)
+    yield from retire(wanted, found.containers.get(serving.slot.other), route)
 
 
 def _spec(wanted: Wanted, found: Observed, port: int, slot: Slot) -> ContainerSpec:
-    number = found.last_number + 1
+    return spec_of(wanted, port, slot, found.last_number + 1)
+
+
+def spec_of(wanted: Wanted, port: int, slot: Slot, number: int) -> ContainerSpec:
+    """The container that runs release `number` as wanted, in that slot of the ports at `port`."""
     key = wanted.key
     return ContainerSpec(
         key=key,

@@ -12,6 +12,7 @@ from typing import Any
 
 from codeb_mcp.domain.host import Json
 from codeb_mcp.domain.names import DomainName
+from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.planning.certificates import (
     Authority,
     arrange_policies,
@@ -128,6 +129,26 @@ def our_hosts(config: Json | None) -> frozenset[str]:
 def find_route(config: Json | None, route_id: str) -> Json | None:
     """The route of that id as it stands, or None."""
     return next((route for _, _, route in _top_routes(config) if _id(route) == route_id), None)
+
+
+def owned_routes(config: Json | None, live_folder: str) -> tuple[EnvironmentKey, ...]:
+    """The environments whose routes are this codeb folder's: by their id and by their marker."""
+    keys = []
+    for _, _, route in _top_routes(config):
+        key = EnvironmentKey.of_slug(_id(route).removeprefix(OURS))
+        if key is not None and _id(route).startswith(OURS):
+            root = f"{live_folder}/{key.slug}"
+            if any(each == root for each in _roots(route)):
+                keys.append(key)
+    return tuple(keys)
+
+
+def _roots(route: Json) -> Iterator[object]:
+    """The folders in which a route looks for markers."""
+    for handler in route.get("handle") or ():
+        for inner in handler.get("routes") or ():
+            for match in inner.get("match") or ():
+                yield (match.get("file") or {}).get("root")
 
 
 def other_route(config: Json | None, host: str, route_id: str) -> str | None:

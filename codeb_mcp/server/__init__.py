@@ -26,6 +26,7 @@ from codeb_mcp.tools.deploying import DeployTool, EnvTool, InitTool, RemoveTool,
 from codeb_mcp.tools.domains import CertificateTool, DomainTools
 from codeb_mcp.tools.networking import DnsTool, PortTool
 from codeb_mcp.tools.reading import LogTool, ProjectTools
+from codeb_mcp.tools.upkeep import CollectTool, PreviewTools, ReconcileTool
 from codeb_mcp.tools.vetting import VetTool
 from codeb_mcp.wiring import Application
 
@@ -121,11 +122,17 @@ def build_server(
     )
     projects = ProjectTools(application.projects)
     domains = DomainTools(application.custom_domains)
+    previews = PreviewTools(application.previews)
     for tool, annotations in (
         (DeployTool(application.deployments).deploy, REPLACES),
         (RollbackTool(application.deployments).rollback, REPLACES),
         (EnvTool(application.variables).set_env, REPLACES),
         (RemoveTool(application.removals).remove_environment, REPLACES),
+        (previews.list_previews, READS),
+        (previews.remove_preview, REPLACES),
+        (previews.prune_previews, REPLACES),
+        (CollectTool(application.collection).collect_garbage, REPLACES),
+        (ReconcileTool(application.reconciliation).reconcile, REPLACES),
         (projects.get_status, READS),
         (LogTool(application.logs).read_logs, READS),
         (projects.list_projects, READS),

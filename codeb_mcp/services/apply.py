@@ -51,6 +51,7 @@ from codeb_mcp.errors import (
     StalePlan,
     SystemFailed,
 )
+from codeb_mcp.services.retention import keep_newest
 from codeb_mcp.services.surroundings import surround
 from codeb_mcp.services.systems import Systems
 
@@ -131,8 +132,8 @@ async def _undo_of(systems: Systems, step: Step) -> Undo | None:
             if same:
                 return lambda: systems.dns.put(same[0])
             return lambda: systems.dns.remove(record.name, record.type)
-        case StartContainer(spec):
-            return lambda: _remove(systems, spec)
+        case StartContainer(spec, again):
+            return lambda: _remove(systems, spec, keep_image=again)
         case SwitchSlot(key, slot):
             return lambda: systems.markers.point_to(key, slot.other)
         case WriteRoute(route):
@@ -165,13 +166,14 @@ async def _undo_of(systems: Systems, step: Step) -> Undo | None:
             assert_never(step)
 
 
-async def _remove(systems: Systems, spec: ContainerSpec) -> None:
+async def _remove(systems: Systems, spec: ContainerSpec, *, keep_image: bool) -> None:
     """Remove a release that failed, which may have had traffic until a moment ago."""
     with contextlib.suppress(CodebError):  # without Caddy nobody can tell what is under way
         await _drain(systems, spec.host_port, spec.stop_timeout)
     with contextlib.suppress(Refused):  # the slot holds a stranger's: ours never came to be
         await systems.runtime.stop(spec.key, spec.slot)
-    await systems.images.untag(spec.image)
+    if not keep_image:
+        await systems.images.untag(spec.image)
 
 
 async def _perform(systems: Systems, step: Step) -> None:
@@ -180,7 +182,7 @@ async def _perform(systems: Systems, step: Step) -> None:
             await _allocate(systems, key, port)
         case PutRecord(record):
             await systems.dns.put(record)
-        case StartContainer(spec):
+        case StartContainer(spec, _):
             await systems.images.tag(spec.image_id, spec.image)
             await systems.runtime.start(spec)
         case CheckHealth(spec, policy):
@@ -198,7 +200,7 @@ async def _perform(systems: Systems, step: Step) -> None:
         case StopContainer(key, slot, _):
             await systems.runtime.stop(key, slot)
         case PruneImages(key, keep, live):
-            await _prune(systems, key, keep, live)
+            await keep_newest(systems, key, keep, live)
         case RemoveRoute(_, _, route_id):
             await systems.proxy.restore_route(route_id, None)
         case RemoveRecord(record):
@@ -212,8 +214,11 @@ async def _perform(systems: Systems, step: Step) -> None:
             | RemoveJob()
         ):
             await surround(systems, step)
-        case ForgetEnvironment(key):
+        case ForgetEnvironment(key, variables):
             await systems.logs.remove(key)
+            await systems.markers.forget(key)
+            if variables:
+                systems.secrets.remove(key)
             await systems.registry.remove_environment(key)
         case ServeDomain(key, domain):
             await systems.registry.serve_domain(key, domain)
@@ -320,10 +325,3 @@ async def _drain(systems: Systems, port: int, seconds: float) -> None:
         if systems.clock.monotonic() >= deadline:
             return
         await systems.clock.sleep(POLL_SECONDS)
-
-
-async def _prune(systems: Systems, key: EnvironmentKey, keep: int, live: int) -> None:
-    tags = await systems.images.release_tags(key)
-    for number in sorted(tags, reverse=True)[keep:]:
-        if number != live:
-            await systems.images.untag(tags[number])

@@ -12,6 +12,7 @@ from codeb_mcp.domain.ports import (
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.errors import InvalidRequest, Refused
 from codeb_mcp.services.auditing import audited
+from codeb_mcp.services.lifetimes import end_of, preview_limit
 from codeb_mcp.services.observation import domain_of
 from codeb_mcp.services.systems import Systems
 from codeb_mcp.services.views import PortsView, PortView
@@ -37,7 +38,12 @@ class Ports:
             project = await systems.registry.project(key.project)
             # so that the port is in the registry's document, and survives an export
             domain = domain_of(project, key, systems.host.base_domain)
-            await systems.registry.ensure_environment(key, domain)
+            await systems.registry.ensure_environment(
+                key,
+                domain,
+                expires_at=end_of(systems, project, key),
+                preview_limit=preview_limit(systems, key),
+            )
             allocation = await systems.registry.allocate_port(
                 key, kind, candidates(kind, key.environment.kind), systems.probe.port_is_free
             )

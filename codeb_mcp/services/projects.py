@@ -32,9 +32,11 @@ from codeb_mcp.planning.document import (
 )
 from codeb_mcp.planning.stacks import Commands
 from codeb_mcp.services.auditing import audited
+from codeb_mcp.services.drifting import drift
 from codeb_mcp.services.preparing import Prepared, prepared
 from codeb_mcp.services.systems import Systems
 from codeb_mcp.services.views import (
+    DriftView,
     EnvironmentView,
     HistoryView,
     InitView,
@@ -198,6 +200,7 @@ class Projects:
         if seen is not None and seen.running and port is not None:
             path = project.config.health_check
             answer = await systems.probe.get(marker.port(port), path, systems.host.health.timeout)
+        busy = await systems.locks.holder(key)
         routed = await systems.proxy.route(f"codeb-{key.slug}") is not None
         return EnvironmentView(
             environment=key.environment,
@@ -212,6 +215,10 @@ class Projects:
             healthy=answer.healthy if answer else None,
             health=str(answer) if answer else "",
             restarts=seen.restarts if seen else 0,
+            expires_at=environment.expires_at,
+            busy=busy,
+            # half-way through a change it differs in any case
+            drift=[] if busy else DriftView.of(await drift(systems, environment)),
         )
 
     async def history(self, key: EnvironmentKey, limit: int = 20) -> HistoryView:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from codeb_mcp.domain.names import EnvironmentKind
+from codeb_mcp.domain.names import EnvironmentKind, ProjectName
 from codeb_mcp.domain.plan import Plan, Step, sentence
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.domain.surroundings import RemoveVolume
@@ -15,7 +15,10 @@ from codeb_mcp.services.auditing import audited
 from codeb_mcp.services.deployments import OnProgress, Progress, ignore_progress
 from codeb_mcp.services.observation import domain_of, environment_of, names_of, observe
 from codeb_mcp.services.systems import Systems
-from codeb_mcp.services.views import PlanView, RemovalView
+from codeb_mcp.services.views import PlanView, ProjectRemovalView, RemovalView
+
+CLOSE_SECONDS = 180.0
+"""How long a deploy that is told to stop may take to undo itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,8 @@ class Removals:
         await systems.registry.project(key.project)
         await systems.ready()
         if request.plan_digest is None:
-            return await self._view(key, await self._plan(request), removed=False)
+            plan = _something(key, await self._plan(key, request.volumes))
+            return await self._view(key, plan, removed=False)
         async with (
             audited(
                 systems,
@@ -60,28 +64,119 @@ class Removals:
             ),
             systems.locks.hold(key, request.actor, "remove the environment"),
         ):
-            plan = await self._plan(request)
+            plan = _something(key, await self._plan(key, request.volumes))
             if plan.digest != request.plan_digest:
                 raise StalePlan(
                     f"{key} is not as it was when the plan was made",
                     hint=f"look at the plan again; its digest is {plan.digest} now",
                 )
+            return await self._carry_out(key, plan, on_progress)
 
-            async def on_step(step: Step) -> None:
-                done = plan.steps.index(step)
-                await on_progress(Progress(done, len(plan.steps), sentence(step)))
+    async def close(
+        self,
+        key: EnvironmentKey,
+        actor: str,
+        on_progress: OnProgress = ignore_progress,
+        volumes: bool | None = None,
+    ) -> RemovalView:
+        """Remove it whatever it is like, variables too; a deploy of it is stopped first.
 
-            await apply(systems, plan, key, 0, on_step)
+        Nothing to remove is fine. Raises Locked when a deploy does not stop in time.
+        """
+        systems = self._systems
+        await systems.registry.project(key.project)
+        await systems.ready()
+        async with (
+            audited(
+                systems,
+                actor,
+                "close_environment",
+                project=key.project,
+                environment=key.environment,
+            ),
+            systems.locks.close(key, actor, CLOSE_SECONDS),
+        ):
+            plan = await self._plan(key, volumes, variables=True)
+            view = await self._carry_out(key, plan, on_progress)
+            await systems.logs.remove(key)  # a deploy that was stopped early left their folder
+            return view
+
+    async def expire(self, key: EnvironmentKey, actor: str) -> RemovalView | None:
+        """Remove it if its time is over: None when a deploy has given it more. Raises Locked."""
+        systems = self._systems
+        async with systems.locks.hold(key, actor, "remove it: its time is over"):
+            found = environment_of(await systems.registry.project(key.project), key)
+            if found is None or not found.expired(systems.clock.now()):
+                return None
+            async with audited(
+                systems,
+                actor,
+                "expire_environment",
+                project=key.project,
+                environment=key.environment,
+            ):
+                plan = await self._plan(key, variables=True)
+                return await self._carry_out(key, plan, ignore_progress)
+
+    async def plan_project(
+        self, name: ProjectName, volumes: bool | None = None
+    ) -> ProjectRemovalView:
+        """What would be removed with a project: each of its environments."""
+        project = await self._systems.registry.project(name)
+        if project.environments:
+            await self._systems.ready()
+        views = [
+            await self._view(
+                each.key, await self._plan(each.key, volumes, variables=True), removed=False
+            )
+            for each in project.environments
+        ]
+        return ProjectRemovalView(project=name, removed=False, environments=views)
+
+    async def close_project(
+        self,
+        name: ProjectName,
+        actor: str,
+        volumes: bool | None = None,
+        on_progress: OnProgress = ignore_progress,
+    ) -> ProjectRemovalView:
+        """Remove a project with all of its environments and variables.
+
+        One that failed half-way is finished by the next. Raises Refused when somebody makes a
+        new environment of it meanwhile.
+        """
+        systems = self._systems
+        project = await systems.registry.project(name)
+        async with audited(systems, actor, "remove_project", project=name):
+            views = [
+                await self.close(each.key, actor, on_progress, volumes)
+                for each in project.environments
+            ]
+            await systems.upkeep.remove_project(name)
+            if views:
+                await systems.images.untag(f"localhost/codeb/{name}/build:latest")
+        return ProjectRemovalView(project=name, removed=True, environments=views)
+
+    async def _carry_out(
+        self, key: EnvironmentKey, plan: Plan, on_progress: OnProgress
+    ) -> RemovalView:
+        async def on_step(step: Step) -> None:
+            done = plan.steps.index(step)
+            await on_progress(Progress(done, len(plan.steps), sentence(step)))
+
+        await apply(self._systems, plan, key, 0, on_step)
         return await self._view(key, plan, removed=True)
 
-    async def _plan(self, request: RemovalRequest) -> Plan:
-        systems, key = self._systems, request.key
-        preview = key.environment.kind is EnvironmentKind.PREVIEW
+    async def _plan(
+        self, key: EnvironmentKey, volumes: bool | None = None, *, variables: bool = False
+    ) -> Plan:
+        systems = self._systems
         project = await systems.registry.project(key.project)
         domain = domain_of(project, key, systems.host.base_domain)
         found = await observe(systems, key, domain)
         environment = environment_of(project, key)
-        plan = plan_removal(
+        preview = key.environment.kind is EnvironmentKind.PREVIEW
+        return plan_removal(
             domain,
             found,
             tuple(
@@ -91,19 +186,13 @@ class Removals:
             ),
             registered=environment is not None,
             drain_timeout=systems.host.drain_timeout,
-            with_volumes=preview if request.volumes is None else request.volumes,
+            with_volumes=preview if volumes is None else volumes,
             last=all(each.key == key for each in project.environments),
+            variables=variables and bool(self._env_file(key)),
         )
-        if not plan:
-            raise InvalidRequest(
-                f"{key} does not exist, and nothing of it is left",
-                hint=f"get_status project={key.project} shows what there is",
-                code="unknown_environment",
-            )
-        return plan
 
     async def _view(self, key: EnvironmentKey, plan: Plan, *, removed: bool) -> RemovalView:
-        env_file = self._systems.secrets.path(key)
+        goes = any(getattr(step, "variables", False) for step in plan.steps)
         going = {step.name for step in plan.steps if isinstance(step, RemoveVolume)}
         volumes = await self._systems.volumes.of(key) - going
         return RemovalView(
@@ -112,11 +201,21 @@ class Removals:
             removed=removed,
             plan=PlanView.of(plan),
             kept=[
-                *_if_there(env_file),
+                *([] if goes else self._env_file(key)),
                 *(f"volume {key.volume(name)}" for name in sorted(volumes)),
             ],
         )
 
+    def _env_file(self, key: EnvironmentKey) -> list[str]:
+        path = self._systems.secrets.path(key)
+        return [path] if Path(path).exists() else []
 
-def _if_there(path: str) -> list[str]:
-    return [path] if Path(path).exists() else []
+
+def _something(key: EnvironmentKey, plan: Plan) -> Plan:
+    if not plan:
+        raise InvalidRequest(
+            f"{key} does not exist, and nothing of it is left",
+            hint=f"get_status project={key.project} shows what there is",
+            code="unknown_environment",
+        )
+    return plan

@@ -1,6 +1,6 @@
 """Where a release's image comes from: a registry, a folder, or a release before it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,15 +10,24 @@ from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.domain.release import Release, ReleaseStatus
 from codeb_mcp.domain.watching import Told, unwatched
 from codeb_mcp.errors import InvalidRequest, Refused
+from codeb_mcp.planning.retention import PROVEN
 from codeb_mcp.services.systems import Systems
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A release before: by number, by version, or (None) the one before the live one."""
+
+    to: str | None = None
+
 
 Source: TypeAlias = ImageReference | Path | Release
 
-PROVEN = (ReleaseStatus.LIVE, ReleaseStatus.SUPERSEDED)
 
-
-def described(source: Source) -> str:
+def described(source: Source | Earlier) -> str:
     """The source as a person would name it: one line, whatever a folder is called."""
+    if isinstance(source, Earlier):
+        return f"release {shown(source.to)}" if source.to else "the release before"
     if isinstance(source, Release):
         return f"release {source.number}"
     return shown(str(source), 200) if isinstance(source, Path) else source
@@ -49,7 +58,24 @@ async def resolve(
         tag = ImageReference(f"localhost/codeb/{key.project}/build:latest")
         return await systems.images.build(source, tag, told)
     if isinstance(source, ImageReference):
-        return await systems.images.pull(source, told)
+        if source.startswith("localhost/"):
+            return await systems.images.pull(source, told)
+        return await _pulled(systems, source, told)
+    return await kept_image(systems, key, source)
+
+
+async def _pulled(systems: Systems, reference: ImageReference, told: Told) -> ResolvedImage:
+    """Pull; a name that was not here before is written down, so that it may go again one day."""
+    before = await systems.images.find(reference)
+    image = await systems.images.pull(reference, told)
+    ours = {each.reference: each.image_id for each in await systems.upkeep.pulled()}
+    if before is None or ours.get(reference) == before.id:
+        await systems.upkeep.note_pulled(reference, image.id)
+    return image
+
+
+async def kept_image(systems: Systems, key: EnvironmentKey, source: Release) -> ResolvedImage:
+    """The image that a release ran, by its digest. Raises Refused when it is gone."""
     kept = await systems.images.release_tags(key)
     if source.number not in kept:
         left = ", ".join(map(str, sorted(kept))) or "none"
@@ -59,6 +85,16 @@ async def resolve(
             code="image_gone",
         )
     image = await systems.images.pull(ImageReference(kept[source.number]))
+    if source.digest:
+        repository = kept[source.number].rpartition(":")[0]
+        same = await systems.images.find(f"{repository}@{source.digest}")
+        if same is None or same.id != image.id:
+            raise Refused(
+                f"{kept[source.number]} is not the image that release {source.number} of {key} "
+                f"ran ({source.digest}): somebody has moved the name",
+                hint=f"roll back to another release, or deploy {source.image} again",
+                code="image_changed",
+            )
     return replace(image, digest=source.digest or image.digest)
 
 
@@ -72,9 +108,10 @@ async def rollback_target(systems: Systems, key: EnvironmentKey, to: str | None)
     proven = [release for release in releases if release.status in PROVEN]
     live = next((each.number for each in proven if each.status is ReleaseStatus.LIVE), None)
     for release in proven:
-        if to is None and release.number != live:
+        if release.number != live if to is None else str(release.number) == to:
             return release
-        if to is not None and to in (str(release.number), release.version):
+    for release in proven:  # a version may look like a number: the number comes first
+        if release.version == to:
             return release
     offered = ", ".join(f"{each.number} ({each.version})" for each in proven[:5]) or "none"
     raise InvalidRequest(

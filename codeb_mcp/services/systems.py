@@ -28,6 +28,7 @@ from codeb_mcp.domain.host import (
 )
 from codeb_mcp.domain.job import Job, JobName, JobState, Schedule
 from codeb_mcp.domain.ledger import AuditEntry, PortAllocation
+from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import DomainName, ImageReference, ProjectName, VariableName
 from codeb_mcp.domain.ports import PortKind
@@ -35,8 +36,10 @@ from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, Proje
 from codeb_mcp.domain.registries import Login, RegistryName
 from codeb_mcp.domain.release import NewRelease, Release, ReleaseStatus
 from codeb_mcp.domain.task import JobSpec, Task
+from codeb_mcp.domain.tidiness import OwnedImage
 from codeb_mcp.domain.watching import Told, unwatched
 from codeb_mcp.planning.stacks import SourceTree
+from codeb_mcp.services.upkeep import Receipts, Upkeep
 
 
 class Images(Protocol):
@@ -67,6 +70,18 @@ class Images(Protocol):
     async def untag(self, tag: str) -> None:
         """Take a name away, and the image with it when that was its last; absent is fine."""
 
+    async def find(self, reference: str) -> ResolvedImage | None:
+        """The image of that name or `name@digest` in local storage, or None."""
+
+    async def owned(self) -> tuple[OwnedImage, ...]:
+        """The release images of every environment."""
+
+    async def drop(self, reference: ImageReference, image_id: str) -> None:
+        """Take a name away that still names that image, as `untag` does; else do nothing.
+
+        An image that a container was made from by that name keeps it.
+        """
+
 
 class Runtime(Protocol):
     """Runs containers: under systemd (`quadlet`) or by Podman alone (`podman`)."""
@@ -84,6 +99,9 @@ class Runtime(Protocol):
 
     async def stop(self, key: EnvironmentKey, slot: Slot) -> None:
         """Stop the slot gracefully and remove container and unit; absent is fine."""
+
+    async def owned(self) -> tuple[tuple[EnvironmentKey, Slot], ...]:
+        """Where containers (or units) of this codeb folder are, whatever the registry says."""
 
     async def listening_ports(self, container: ObservedContainer) -> tuple[int, ...]:
         """The TCP ports that the container listens on inside; empty when it cannot be told."""
@@ -165,6 +183,9 @@ class Proxy(Protocol):
     async def restore_route(self, route_id: str, before: Json | None) -> None:
         """Put a route back as it was; None removes it. Absent is fine."""
 
+    async def owned(self) -> tuple[EnvironmentKey, ...]:
+        """The environments that have a route of this codeb folder's."""
+
     async def requests_in_flight(self, port: int) -> int:
         """How many requests are being answered by 127.0.0.1:`port` right now."""
 
@@ -221,6 +242,12 @@ class Markers(Protocol):
     async def point_to(self, key: EnvironmentKey, slot: Slot) -> None:
         """Send the next request to `slot`; durable when it returns."""
 
+    async def owned(self) -> tuple[EnvironmentKey, ...]:
+        """The environments that have one."""
+
+    async def forget(self, key: EnvironmentKey) -> None:
+        """Leave nothing of an environment's marker; absent is fine."""
+
 
 class Probe(Protocol):
     """Asks an application on this host directly."""
@@ -260,8 +287,11 @@ class Logs(Protocol):
     async def tail(self, key: EnvironmentKey, release: int, lines: int) -> tuple[str, ...]:
         """The last lines of a release, oldest first, each with its time; none is fine."""
 
-    async def remove(self, key: EnvironmentKey) -> None:
-        """Remove an environment's logs; absent is fine."""
+    async def owned(self) -> dict[EnvironmentKey, tuple[int, ...]]:
+        """The releases of which there is a log."""
+
+    async def remove(self, key: EnvironmentKey, release: int | None = None) -> None:
+        """Remove an environment's logs, or one release's; absent is fine."""
 
     def follow(self, key: EnvironmentKey, release: int) -> AsyncIterator[str]:
         """Lines as they come, from now on, until the caller stops."""
@@ -281,6 +311,9 @@ class Secrets(Protocol):
 
         InvalidRequest for a value that a line cannot hold.
         """
+
+    def remove(self, key: EnvironmentKey) -> None:
+        """Remove the environment's file; absent is fine."""
 
     def read_file(self, path: Path) -> dict[VariableName, Secret]:
         """The variables of any file in that format; InvalidRequest when it is missing or bad."""
@@ -333,8 +366,19 @@ class Registry(Protocol):
     async def remove_job(self, key: EnvironmentKey, name: JobName) -> bool:
         """Remove a job; False when there was none."""
 
-    async def ensure_environment(self, key: EnvironmentKey, domain: DomainName) -> Environment:
-        """The environment, made when absent; InvalidRequest when its domain is another's."""
+    async def ensure_environment(
+        self,
+        key: EnvironmentKey,
+        domain: DomainName,
+        *,
+        expires_at: datetime | None = None,
+        preview_limit: int | None = None,
+    ) -> Environment:
+        """The environment, made when absent, from now on until `expires_at` (None: for ever).
+
+        Raises InvalidRequest when its domain is another's, and Refused (`preview_limit`) when
+        it would be one preview of its project too many.
+        """
 
     async def remove_environment(self, key: EnvironmentKey) -> None:
         """Remove an environment with its ports, domains and releases; absent is fine."""
@@ -402,9 +446,30 @@ class Locks(Protocol):
     """One change at a time per environment. A lock ends with the process that holds it."""
 
     def hold(
-        self, key: EnvironmentKey, who: str, purpose: str
+        self, key: EnvironmentKey, who: str, purpose: str, wait: float = 0.0
     ) -> AbstractAsyncContextManager[None]:
-        """Hold it, or raise Locked saying who has it, for what and since when."""
+        """Hold it, waiting for it at most `wait` seconds.
+
+        Raises Locked saying who has it, for what and since when, and Refused
+        (`environment_closing`) while the environment is being closed.
+        """
+
+    def close(
+        self, key: EnvironmentKey, who: str, wait: float
+    ) -> AbstractAsyncContextManager[None]:
+        """Hold it to take the environment down.
+
+        Who holds it is told so by `closed`, and waited for at most `wait` seconds.
+        """
+
+    async def holder(self, key: EnvironmentKey) -> str:
+        """Who holds it now, for what and since when, in words; empty when nobody does."""
+
+    async def closed(self, key: EnvironmentKey) -> str:
+        """Wait, for ever if need be, until someone closes the environment; who that is."""
+
+    def alone(self, name: str, wait: float) -> AbstractAsyncContextManager[None]:
+        """Be the only one at work under `name`; raise Locked after `wait` seconds."""
 
 
 class Clock(Protocol):
@@ -432,6 +497,8 @@ class Host:
     drain_timeout: float
     stop_timeout: int
     keep_images: int
+    preview_ttl: Lifetime
+    preview_limit: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,6 +522,8 @@ class Systems:
     logins: Logins
     registry: Registry
     locks: Locks
+    receipts: Receipts
+    upkeep: Upkeep
     clock: Clock
     certificates: Certificates
     resolver: Resolver

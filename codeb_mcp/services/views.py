@@ -1,11 +1,13 @@
 """What the use cases give back, to a tool as structured content and to `codeb --json` alike."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from codeb_mcp.domain.drift import Drift
 from codeb_mcp.domain.host import ObservedContainer
 from codeb_mcp.domain.job import Job, JobState
 from codeb_mcp.domain.ledger import PortAllocation
@@ -92,6 +94,7 @@ class DeployView(View):
     slot: str | None
     plan: PlanView
     seconds: float
+    expires_at: datetime | None = Field(default=None, description="when a preview is removed")
 
 
 class VariableView(View):
@@ -168,6 +171,73 @@ class RemovalView(View):
     kept: list[str] = Field(description="files and volumes that are left")
 
 
+class ProjectRemovalView(View):
+    """What became of a whole project, or (`removed` false) what would."""
+
+    project: str
+    removed: bool
+    environments: list[RemovalView]
+
+
+class PreviewView(View):
+    """A preview, and how long it lives."""
+
+    project: str
+    environment: str
+    status: str
+    url: str
+    expires_at: datetime | None = Field(description="null: it does not expire")
+    expired: bool
+
+
+class PreviewsView(View):
+    """The previews on this server."""
+
+    previews: list[PreviewView]
+    limit: int = Field(description="how many a project may have")
+
+
+class PruneView(View):
+    """The previews whose time was over, and what became of each."""
+
+    dry_run: bool
+    expired: list[PreviewView]
+    removed: list[str] = Field(description="project/environment of those that are gone")
+    failed: dict[str, str] = Field(description="those that are not, and why")
+
+
+class DriftView(View):
+    """One way in which an environment differs from the registry."""
+
+    kind: str
+    message: str
+
+    @classmethod
+    def of(cls, differs: Iterable[Drift]) -> "list[DriftView]":
+        """The views of several."""
+        return [cls(kind=each.kind, message=each.message) for each in differs]
+
+
+class ReconciledView(View):
+    """An environment that was mended, or (`dry_run`) would be. No steps: nothing is to be done."""
+
+    environment: str
+    differed: list[DriftView]
+    changed: bool
+    plan: PlanView
+    error: str = Field(description="why it could not be mended; empty when it was")
+    error_code: str
+    exit_code: int = Field(description="what codeb leaves with for that error; 0 without one")
+
+
+class ReconcileView(View):
+    """The environments of a project, back to what the registry says."""
+
+    project: str
+    dry_run: bool
+    environments: list[ReconciledView]
+
+
 class EnvironmentView(View):
     """An environment as the registry and the running system have it."""
 
@@ -187,6 +257,11 @@ class EnvironmentView(View):
     healthy: bool | None = Field(default=None, description="whether its health path answers now")
     health: str = Field(default="", description="what the health path answered")
     restarts: int = 0
+    expires_at: datetime | None = Field(default=None, description="when a preview is removed")
+    busy: str = Field(default="", description="who is changing it right now, and what for")
+    drift: list[DriftView] = Field(
+        default=[], description="how it differs from the registry; reconcile mends it"
+    )
 
     @staticmethod
     def container_of(seen: ObservedContainer | None) -> str | None:
@@ -292,3 +367,21 @@ class LoginsView(View):
     """The image registries with a login."""
 
     registries: list[str]
+
+
+class GarbageItemView(View):
+    """Something of codeb's that nothing needs any more."""
+
+    kind: str
+    name: str
+    why: str
+    sentence: str
+
+
+class GarbageView(View):
+    """What is left over on the server, and what became of it."""
+
+    digest: str = Field(description="pass it as plan_digest to remove exactly these")
+    items: list[GarbageItemView]
+    removed: list[str]
+    failed: dict[str, str] = Field(description="environments left as they are, and why")

@@ -6,6 +6,7 @@ from typing import Annotated
 from mcp.server.mcpserver import Context
 from pydantic import Field
 
+from codeb_mcp.domain.lifetime import IdempotencyKey, Lifetime
 from codeb_mcp.domain.names import (
     EnvironmentName,
     HealthPath,
@@ -33,6 +34,14 @@ from codeb_mcp.tools.answers import actor_of
 Project = Annotated[str, Field(description="project name, such as my-shop")]
 Environment = Annotated[
     str, Field(description="production, staging, or pr-N for the preview of pull request N")
+]
+Wait = Annotated[
+    float,
+    Field(description="seconds to wait while someone else changes the environment", ge=0, le=3600),
+]
+Key = Annotated[
+    str | None,
+    Field(description="your name for this request: sent again, it is not carried out again"),
 ]
 
 
@@ -102,6 +111,11 @@ class DeployTool:
             str | None,
             Field(description="digest of a dry run: refuse to do anything but that plan"),
         ] = None,
+        ttl: Annotated[
+            str | None, Field(description="how long a preview lives: 12h, 7d, 2w or never")
+        ] = None,
+        wait: Wait = 0,
+        idempotency_key: Key = None,
     ) -> DeployView:
         """Put an image, or a folder with a Containerfile, into an environment without downtime.
 
@@ -117,6 +131,9 @@ class DeployTool:
             version=VersionTag(version) if version else None,
             dry_run=dry_run,
             plan_digest=plan_digest,
+            ttl=Lifetime.parse(ttl) if ttl else None,
+            wait=wait,
+            idempotency_key=IdempotencyKey(idempotency_key) if idempotency_key else None,
         )
         return await self._deployments.deploy(request, reporting(ctx))
 
@@ -141,11 +158,13 @@ class RollbackTool:
             str | None,
             Field(description="digest of a dry run: refuse to do anything but that plan"),
         ] = None,
+        wait: Wait = 0,
+        idempotency_key: Key = None,
     ) -> DeployView:
-        """Put an earlier release's image back, in the same careful way as a deploy.
+        """Put an earlier release back, in the same careful way as a deploy.
 
-        Only a release that has served before, and whose image is kept, can be gone back to.
-        It becomes a new release, with the environment's present variables.
+        Only a release that has served before, and whose image is kept, can be gone back to. It
+        becomes a new release with the environment's present variables, unless it still runs.
         """
         request = RollbackRequest(
             key=EnvironmentKey(ProjectName(project), EnvironmentName(environment)),
@@ -153,6 +172,8 @@ class RollbackTool:
             to=to,
             dry_run=dry_run,
             plan_digest=plan_digest,
+            wait=wait,
+            idempotency_key=IdempotencyKey(idempotency_key) if idempotency_key else None,
         )
         return await self._deployments.rollback(request, reporting(ctx))
 

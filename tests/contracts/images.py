@@ -76,6 +76,42 @@ class ImagesContract:
         await host.images.untag(spec.image)
         assert 4 not in await host.images.release_tags(SHOP)
 
+    async def test_a_release_image_is_found_by_its_tag_and_by_its_digest(
+        self, host: ContainerHost
+    ) -> None:
+        image = await host.images.pull(await host.image(Application.HEALTHY))
+        tag = release(SHOP, 3)
+        assert await host.images.find(tag) is None
+        await host.images.tag(image.id, tag)
+        by_tag = await host.images.find(tag)
+        assert by_tag is not None
+        by_digest = await host.images.find(f"{tag.rpartition(':')[0]}@{image.digest}")
+        assert by_digest is not None
+        assert by_tag.id == by_digest.id == image.id
+
+    async def test_every_release_image_is_listed_with_its_environment(
+        self, host: ContainerHost
+    ) -> None:
+        image = await host.images.pull(await host.image(Application.HEALTHY))
+        tags = (release(SHOP, 3), release(ALIKE, 12))
+        for tag in (*tags, "localhost/codeb/shop/build:latest"):
+            await host.images.tag(image.id, tag)
+        owned = {(each.key, each.release, each.tag) for each in await host.images.owned()}
+        assert owned == {(SHOP, 3, tags[0]), (ALIKE, 12, tags[1])}
+        assert {each.image_id for each in await host.images.owned()} == {image.id}
+
+    async def test_a_name_is_dropped_only_while_it_means_that_image(
+        self, host: ContainerHost
+    ) -> None:
+        image = await host.images.pull(await host.image(Application.HEALTHY))
+        await host.images.tag(image.id, release(SHOP, 3))
+        name = ImageReference(release(SHOP, 3))
+        await host.images.drop(name, "0" * 64)
+        assert await host.images.find(name) is not None
+        for _ in range(2):
+            await host.images.drop(name, image.id)
+        assert await host.images.find(name) is None
+
     async def test_an_image_that_is_not_codeb_s_is_never_untagged(
         self, host: ContainerHost
     ) -> None:

@@ -108,6 +108,14 @@ class RuntimeContract:
         await host.runtime.stop(PREVIEW, Slot.BLUE)
         assert set(await host.runtime.observe(SHOP)) == {Slot.BLUE}
 
+    async def test_everything_of_codeb_s_is_found_whatever_environment_it_is_of(
+        self, host: ContainerHost
+    ) -> None:
+        await host.runtime.start(await spec_for(host, SHOP, Slot.GREEN))
+        await host.runtime.start(await spec_for(host, PREVIEW))
+        await host.add_stranger("codeb-shop-production-blue")
+        assert set(await host.runtime.owned()) == {(SHOP, Slot.GREEN), (PREVIEW, Slot.BLUE)}
+
     async def test_a_stopped_slot_is_gone_and_its_port_silent(self, host: ContainerHost) -> None:
         spec = await spec_for(host, SHOP)
         await host.runtime.start(spec)

@@ -166,3 +166,24 @@ async def test_a_line_that_comes_in_two_pieces_is_one(logs: LogFiles, file: Path
 
 def test_only_the_owner_may_read_an_environment_s_logs(logs: LogFiles) -> None:
     assert Path(logs.folder(SHOP)).stat().st_mode & 0o777 == 0o700
+
+
+async def test_logs_are_told_by_environment_and_release(logs: LogFiles, file: Path) -> None:
+    assert await logs.owned() == {SHOP: ()}
+    for name in ("r3.log", "r12.log", "notes.txt"):
+        (file.parent / name).touch()
+    (file.parent.parent / "not-an-environment").mkdir()
+    assert await logs.owned() == {SHOP: (3, 12)}
+
+
+async def test_one_release_s_log_goes_alone(logs: LogFiles, file: Path) -> None:
+    other = file.with_name("r4.log")
+    for each in (file, other):
+        each.touch()
+    for _ in range(2):
+        await logs.remove(SHOP, 3)
+    assert (file.exists(), other.exists()) == (False, True)
+
+
+async def test_where_nothing_was_ever_logged_there_are_no_logs(tmp_path: Path) -> None:
+    assert await LogFiles(tmp_path / "none").owned() == {}

@@ -35,6 +35,15 @@ class MarkersContract:
         await markers.point_to(SHOP, Slot.GREEN)
         assert await markers.slot(OTHER) is Slot.BLUE
 
+    async def test_a_forgotten_marker_leaves_nothing(self, markers: Markers) -> None:
+        await markers.point_to(SHOP, Slot.GREEN)
+        await markers.point_to(OTHER, Slot.GREEN)
+        assert set(await markers.owned()) == {SHOP, OTHER}
+        for _ in range(2):
+            await markers.forget(SHOP)
+        assert await markers.owned() == (OTHER,)
+        assert await markers.slot(SHOP) is Slot.BLUE
+
     def test_the_folder_is_an_absolute_path(self, markers: Markers) -> None:
         assert markers.folder().startswith("/")
 

@@ -105,6 +105,14 @@ class ProxyContract:
         assert await proxy.route(SHOP.id) is None
         assert await proxy.route(BLOG.id) is not None
 
+    async def test_the_routes_that_stand_are_told(self, proxy: Proxy) -> None:
+        assert await proxy.owned() == ()
+        await proxy.put_route(SHOP)
+        await proxy.put_route(BLOG)
+        assert set(await proxy.owned()) == {SHOP.key, BLOG.key}
+        await proxy.restore_route(SHOP.id, None)
+        assert await proxy.owned() == (BLOG.key,)
+
     async def test_a_domain_of_another_environment_is_refused_by_name(self, proxy: Proxy) -> None:
         await proxy.put_route(SHOP)
         with pytest.raises(Refused, match=r"codeb-shop-staging") as refusal:
@@ -182,3 +190,12 @@ class TestCaddyProxy(ProxyContract):
                 live_folder=Path(markers.folder()),
                 embedded=True,
             )
+
+    async def test_a_route_of_another_codeb_folder_is_a_stranger_s(
+        self, proxy: Proxy, process: CaddyProcess, free_port: Callable[[], int], tmp_path: Path
+    ) -> None:
+        await proxy.put_route(SHOP)
+        other = CaddyProxy(
+            process.admin, http_port=free_port(), live_folder=tmp_path / "other", embedded=True
+        )
+        assert await other.owned() == ()

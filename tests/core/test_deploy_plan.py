@@ -245,3 +245,38 @@ def test_wrong_route_is_replaced_before_the_switch() -> None:
     route = next(i for i, step in enumerate(steps) if isinstance(step, WriteRoute))
     switch = next(i for i, step in enumerate(steps) if isinstance(step, SwitchSlot))
     assert route < switch
+
+
+def both_run() -> Observed:
+    """Release 2 is live in green, and release 1 still runs in blue."""
+    blue = live_in_blue()
+    green = container(plan_deploy(wanted("2"), blue, LIVE))
+    return replace(
+        blue,
+        marker=Slot.GREEN,
+        containers={**blue.containers, Slot.GREEN: green},
+        live_release=release(2, Slot.GREEN),
+        last_number=2,
+    )
+
+
+def test_rollback_to_a_slot_that_still_runs_starts_nothing() -> None:
+    plan = plan_deploy(replace(wanted("1"), back_to=1), both_run(), LIVE)
+    assert kinds(plan) == [
+        "CheckHealth",
+        "SwitchSlot",
+        "CheckPublic",
+        "RecordRelease",
+        "Drain",
+        "StopContainer",
+    ]
+    assert "record release 1 of shop/staging as live in the blue slot" in plan.sentences
+
+
+def test_deploy_of_what_still_runs_beside_the_live_one_is_a_release_of_its_own() -> None:
+    assert started(plan_deploy(wanted("1"), both_run(), LIVE)).spec.release == 3
+
+
+def test_rollback_with_other_variables_than_the_slot_that_still_runs_starts_anew() -> None:
+    changed = replace(wanted("1"), back_to=1, env_digest="other")
+    assert started(plan_deploy(changed, both_run(), LIVE)).spec.release == 3

@@ -12,8 +12,9 @@ from codeb_mcp.domain.host import (
     ObservedContainer,
     ResolvedImage,
 )
-from codeb_mcp.domain.names import ImageReference
+from codeb_mcp.domain.names import EnvironmentName, ImageReference, ProjectName
 from codeb_mcp.domain.project import EnvironmentKey, Slot
+from codeb_mcp.domain.tidiness import OwnedImage
 from codeb_mcp.domain.watching import Told, unwatched
 from codeb_mcp.errors import DeployFailed, HostNotReady, InvalidRequest, Refused, SystemFailed
 from codeb_mcp.planning.quadlet import same_release
@@ -49,6 +50,7 @@ class FakeImages:
     in_use: set[str] = field(default_factory=set)
     removed: list[str] = field(default_factory=list)
     down: bool = False
+    free: int = 10**12
     made: int = 0
 
     def add(
@@ -114,10 +116,41 @@ class FakeImages:
         tags = [tag for tag in self.local if tag.startswith(start)]
         return dict(sorted((int(tag.removeprefix(start)), tag) for tag in tags))
 
+    async def find(self, reference: str) -> ResolvedImage | None:
+        self._require_up()
+        name, _, digest = reference.partition("@")
+        here = {known.id: known for known in self.known.values()}
+        for tag, image_id in self.local.items():
+            image = here.get(image_id)
+            if image is None:
+                continue
+            same = tag.rpartition(":")[0] == name and image.digest == digest
+            if same if digest else tag == name:
+                return replace(image, reference=reference)
+        return None
+
+    async def owned(self) -> tuple[OwnedImage, ...]:
+        self._require_up()
+        found = []
+        for tag, image_id in self.local.items():
+            match tag.split("/"):
+                case ["localhost", "codeb", project, rest] if ":r" in rest:
+                    environment, _, number = rest.partition(":r")
+                    key = EnvironmentKey(ProjectName(project), EnvironmentName(environment))
+                    found.append(OwnedImage(key, int(number), tag, image_id))
+        return tuple(found)
+
+    async def drop(self, reference: ImageReference, image_id: str) -> None:
+        if self.local.get(reference) == image_id:
+            self._untag(reference)
+
     async def untag(self, tag: str) -> None:
         self._require_up()
         if not tag.startswith("localhost/codeb/"):
             raise InvalidRequest(f"{tag} is not a release image", code="not_a_release_image")
+        self._untag(tag)
+
+    def _untag(self, tag: str) -> None:
         if tag not in self.in_use and self.local.pop(tag, None) is not None:
             self.removed.append(tag)
 
@@ -177,6 +210,10 @@ class FakeRuntime:
         if key.container(slot) in self.specs:
             self.stops.append(key.container(slot))
             self._remove(key.container(slot))
+
+    async def owned(self) -> tuple[tuple[EnvironmentKey, Slot], ...]:
+        self._require_up()
+        return tuple((spec.key, spec.slot) for spec in self.specs.values())
 
     async def listening_ports(self, container: ObservedContainer) -> tuple[int, ...]:
         spec = self.specs.get(container.name)

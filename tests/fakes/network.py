@@ -53,6 +53,12 @@ class FakeMarkers:
         self.changes.append((key, slot))
         self.slots[key] = slot
 
+    async def owned(self) -> tuple[EnvironmentKey, ...]:
+        return tuple(self.slots)
+
+    async def forget(self, key: EnvironmentKey) -> None:
+        self.slots.pop(key, None)
+
 
 @dataclass
 class FakeProxy:
@@ -103,6 +109,9 @@ class FakeProxy:
         if self.routes.get(route_id) != wanted:
             self.routes[route_id] = wanted
             self.writes += 1
+
+    async def owned(self) -> tuple[EnvironmentKey, ...]:
+        return tuple(route.key for route in self.wanted.values())
 
     async def requests_in_flight(self, port: int) -> int:
         return self.in_flight.get(port, 0)

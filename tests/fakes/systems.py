@@ -10,9 +10,10 @@ from codeb_mcp.adapters.env_files import EnvFiles
 from codeb_mcp.adapters.locks import FileLocks
 from codeb_mcp.adapters.logins import RegistryLoginFile
 from codeb_mcp.adapters.logs import LogFiles
-from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.registry import SqlReceipts, SqlRegistry, SqlUpkeep
 from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.domain.host import HealthPolicy
+from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.names import DomainName, HealthPath
 from codeb_mcp.domain.project import Project
 from codeb_mcp.services.systems import Host, Systems
@@ -56,6 +57,7 @@ class InMemoryHost:
 
     folder: Path
     addresses: tuple[str, ...] = ()
+    preview_limit: int = 10
     clock: FakeClock = field(default_factory=FakeClock)
     probe: FakeProbe = field(default_factory=FakeProbe)
     markers: FakeMarkers = field(default_factory=FakeMarkers)
@@ -85,6 +87,8 @@ class InMemoryHost:
                 drain_timeout=10.0,
                 stop_timeout=5,
                 keep_images=3,
+                preview_ttl=Lifetime(timedelta(days=7)),
+                preview_limit=self.preview_limit,
             ),
             images=self.images,
             runtime=self.runtime,
@@ -102,6 +106,8 @@ class InMemoryHost:
             logins=RegistryLoginFile(self.folder / "auth.json"),
             registry=self.registry,
             locks=FileLocks(self.folder / "locks", self.clock.now),
+            receipts=SqlReceipts(self.folder / "registry.db", self.clock.now),
+            upkeep=SqlUpkeep(self.folder / "registry.db", self.clock.now),
             clock=self.clock,
             certificates=self.certificates,
             resolver=self.resolver,

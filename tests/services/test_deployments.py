@@ -23,6 +23,7 @@ from codeb_mcp.errors import (
     SystemFailed,
 )
 from codeb_mcp.services import apply as applying
+from codeb_mcp.services import deployments as deploying
 from codeb_mcp.services.deployments import Deployments, DeployRequest, Progress, RollbackRequest
 from codeb_mcp.services.projects import NewProject, Projects
 from codeb_mcp.services.views import DeployView
@@ -353,7 +354,7 @@ def _kill_at(patch: pytest.MonkeyPatch, step: int) -> None:
 
     patch.setattr(applying, "_perform", perform_or_die)
     patch.setattr(applying, "_undo", nothing)
-    patch.setattr(Deployments, "_failed", nothing)
+    patch.setattr(deploying, "record_failure", nothing)
 
 
 async def rollback(host: InMemoryHost, to: str | None = None) -> DeployView:
@@ -398,6 +399,59 @@ async def test_rollback_to_an_image_that_is_gone_is_refused_and_says_what_is_kep
     with pytest.raises(Refused, match=r"release 1 .* is gone \(kept are those of: 3, 4, 5\)"):
         await rollback(host, "v1")
     assert await host.left_behind() == before
+
+
+async def test_rollback_refuses_a_kept_name_that_was_moved_to_another_image(
+    host: InMemoryHost,
+) -> None:
+    for tag in ("v1", "v2"):
+        await deploy(host, host.good_image(tag))
+    host.images.local["localhost/codeb/shop/staging:r1"] = host.images.add("localhost/evil").id
+    with pytest.raises(Refused, match="somebody has moved the name") as caught:
+        await rollback(host)
+    assert caught.value.code == "image_changed"
+    assert (await host.left_behind())["containers"] == ["codeb-shop-staging-green"]
+
+
+async def test_number_comes_before_a_version_that_looks_like_one(host: InMemoryHost) -> None:
+    for tag in ("v1", "1", "v3"):
+        await deploy(host, host.good_image(tag))
+    assert (await rollback(host, "1")).version == "v1"
+
+
+async def test_rollback_to_a_slot_that_still_runs_is_only_a_switch(host: InMemoryHost) -> None:
+    await deploy(host, host.good_image("v1"))
+    with pytest.MonkeyPatch.context() as patch:
+        _kill_at(patch, 6)  # after the release is recorded, before the old one is stopped
+        with pytest.raises(Killed):
+            await deploy(host, host.good_image("v2"))
+    assert len(host.runtime.specs) == 2
+    view = await rollback(host)
+    assert (view.release, view.version, view.slot) == (1, "v1", "blue")
+    assert len(host.runtime.starts) == 2
+    assert (await host.left_behind())["containers"] == ["codeb-shop-staging-blue"]
+    assert (await rollback(host)).version == "v2"
+
+
+async def test_rollback_to_the_release_before_is_decided_when_it_is_its_turn(
+    host: InMemoryHost,
+) -> None:
+    for tag in ("v1", "v2"):
+        await deploy(host, host.good_image(tag))
+    systems, results = host.systems(), []
+
+    async def wait_and_roll_back() -> None:
+        request = RollbackRequest(KEY, "cli:me", wait=60)
+        results.append(await Deployments(systems).rollback(request))
+
+    async with (
+        anyio.create_task_group() as group,
+        systems.locks.hold(KEY, "cli:other", "deploy v3"),
+    ):
+        group.start_soon(wait_and_roll_back)
+        await anyio.wait_all_tasks_blocked()
+        await host.registry.mark_live(KEY, 1, Slot.BLUE)
+    assert results[0].version == "v2"
 
 
 async def test_history_names_the_releases_that_can_be_gone_back_to(host: InMemoryHost) -> None:

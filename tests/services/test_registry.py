@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.registry.schema import MIGRATIONS
 from codeb_mcp.domain.ledger import AuditEntry
 from codeb_mcp.domain.names import DomainName, EnvironmentName, ProjectName
 from codeb_mcp.domain.ports import PortKind, candidates
@@ -222,12 +223,18 @@ async def test_domains_are_pending_until_served_and_survive_an_export(
     assert after.environments[0].domain == "staging.shop.localhost"
 
 
-async def test_registry_from_before_custom_domains_is_brought_up_to_date(
-    path: Path, registry: SqlRegistry
-) -> None:
-    await registry.ensure_environment(key(), DomainName("staging.shop.localhost"))
+async def test_registry_from_before_custom_domains_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
     with sqlite3.connect(path) as connection:
-        connection.execute("ALTER TABLE domains DROP COLUMN is_active")
-        connection.execute("PRAGMA user_version = 2")
+        for statement in (each for migration in MIGRATIONS[:2] for each in migration):
+            connection.execute(statement)
+        connection.executescript("""
+            PRAGMA user_version = 2;
+            INSERT INTO projects VALUES ('proj_1', 'shop', 'node', '', NULL, NULL, '/', '[]', NULL,
+                '2026-01-01T00:00:00+00:00', '2026-01-01T00:00:00+00:00', '{}');
+            INSERT INTO environments VALUES (1, 'shop', 'staging', '2026-01-01T00:00:00+00:00');
+            INSERT INTO domains VALUES ('staging.shop.localhost', 1, 1);
+        """)
     (project,) = await SqlRegistry(path, lambda: START).projects()
     assert project.environments[0].domain == "staging.shop.localhost"
+    assert (project.environments[0].domains, project.environments[0].expires_at) == ((), None)

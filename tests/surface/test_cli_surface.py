@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,9 @@ import pytest
 from typer.testing import CliRunner
 
 from codeb_mcp.cli.app import app
+from codeb_mcp.cli.progress import watched
+from codeb_mcp.cli.waiting import with_seconds
+from codeb_mcp.services.deployments import OnProgress, Progress
 from tests.surface.golden_files import assert_golden
 
 COMMANDS = (
@@ -45,6 +49,12 @@ COMMANDS = (
     ("ssl",),
     ("ssl", "status"),
     ("ssl", "renew"),
+    ("preview",),
+    ("preview", "list"),
+    ("preview", "remove"),
+    ("preview", "prune"),
+    ("reconcile",),
+    ("gc",),
     ("logs",),
     ("heal",),
     ("guard",),
@@ -184,6 +194,109 @@ def test_bad_request_exits_2_and_says_what_next(
     assert "next:" in completed.stderr
     assert "Traceback" not in completed.stderr
     assert "\x1b" not in completed.stderr
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("remove", "shop"),
+        ("preview", "remove", "shop", "pr-1"),
+        ("preview", "prune"),
+        ("registry", "import", "-", "--replace"),
+        ("local", "stop", "--containers"),
+    ],
+)
+def test_what_destroys_is_refused_without_a_terminal_unless_it_is_confirmed(
+    home: Path, argv: tuple[str, ...]
+) -> None:
+    run("init", "shop", home=home)
+    exported = run("registry", "export", home=home).stdout
+    refused = run(*argv, home=home, stdin=exported)
+    assert refused.returncode == 3, refused.stdout + refused.stderr
+    assert "was not confirmed" in refused.stderr
+    assert "--yes" in refused.stderr
+    assert run("registry", "export", home=home).stdout == exported
+
+
+def test_project_without_environments_is_removed_once_it_is_confirmed(home: Path) -> None:
+    run("init", "shop", home=home)
+    assert run("remove", "shop", "--plan", home=home).returncode == 0
+    removed = json.loads(run("remove", "shop", "--yes", "--json", home=home).stdout)
+    assert removed == {"project": "shop", "removed": True, "environments": []}
+    assert json.loads(run("list", "--json", home=home).stdout)["projects"] == []
+    assert run("remove", "shop", "--yes", home=home).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("argv", "filled"),
+    [
+        (["deploy", "shop", "--wait"], ["deploy", "shop", "--wait", "600"]),
+        (["deploy", "--wait", "--json", "shop"], ["deploy", "--wait", "600", "--json", "shop"]),
+        (["deploy", "shop", "--wait", "5"], ["deploy", "shop", "--wait", "5"]),
+        (["deploy", "shop", "--wait", "0.5"], ["deploy", "shop", "--wait", "0.5"]),
+        (["deploy", "shop"], ["deploy", "shop"]),
+    ],
+)
+def test_wait_without_seconds_waits_the_usual_time(argv: list[str], filled: list[str]) -> None:
+    assert with_seconds(argv) == filled
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--ttl", "soon", "is not a length of time"),
+        ("--idempotency-key", "two words", "idempotency key 'two words' is not valid"),
+        ("--wait", "9999", "Invalid value"),
+    ],
+)
+def test_bad_option_of_a_deploy_is_refused(home: Path, option: str, value: str, said: str) -> None:
+    run("init", "shop", home=home)
+    refused = run("deploy", "shop", "--image", "localhost/app", option, value, home=home)
+    assert refused.returncode == 2
+    assert said in refused.stderr
+
+
+def test_long_work_prints_plain_lines_where_there_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async def work(on_progress: OnProgress) -> str:
+        await on_progress(Progress(0, 2, "start [bold]release[/] 1"))
+        await on_progress(Progress(1, 2, "check it"))
+        return "done"
+
+    assert watched(work, quiet=False) == "done"
+    assert capsys.readouterr().err == "[0/2] start [bold]release[/] 1\n[1/2] check it\n"
+    assert watched(work, quiet=True) == "done"
+    assert capsys.readouterr().err == ""
+
+
+def test_long_work_shows_a_bar_on_a_terminal() -> None:
+    """In a process of its own, on a pseudo-terminal."""
+    code = (
+        "from codeb_mcp.cli.progress import watched\n"
+        "from codeb_mcp.services.deployments import Progress\n"
+        "async def work(tell):\n"
+        "    await tell(Progress(0, 2, 'start it'))\n"
+        "    await tell(Progress(1, 2, 'check it'))\n"
+        "watched(work, quiet=False)\n"
+    )
+    leader, follower = pty.openpty()
+    environment = {"PATH": os.environ["PATH"], "TERM": "xterm", "COLUMNS": "100"}
+    subprocess.run(
+        [sys.executable, "-c", code],
+        stderr=follower,
+        env=environment,
+        cwd=Path(__file__).parents[2],
+        check=True,
+        timeout=60,
+    )
+    os.close(follower)
+    shown = os.read(leader, 65_536).decode()
+    os.close(leader)
+    assert "✓" in shown
+    assert "start it" in shown
+    assert "━" in shown
+    assert "1/2" in shown
 
 
 def test_error_is_json_when_json_is_asked_for(home: Path) -> None:

@@ -1,5 +1,7 @@
 """The registry on SQLite: what is deployed where."""
 
+from codeb_mcp.adapters.registry.receipts import SqlReceipts
 from codeb_mcp.adapters.registry.store import SqlRegistry
+from codeb_mcp.adapters.registry.upkeep import SqlUpkeep
 
-__all__ = ["SqlRegistry"]
+__all__ = ["SqlReceipts", "SqlRegistry", "SqlUpkeep"]

@@ -28,6 +28,7 @@ from codeb_mcp.domain.project import (
     ProjectType,
 )
 from codeb_mcp.domain.release import Release, ReleaseStatus
+from codeb_mcp.errors import Refused
 
 
 def to_text(moment: datetime) -> str:
@@ -147,6 +148,7 @@ def _environment(connection: Connection, row: Row[Any], held: dict[PortKind, int
             for each in named
             if not each.is_primary
         ),
+        expires_at=from_text(row.expires_at) if row.expires_at else None,
     )
 
 
@@ -168,3 +170,10 @@ def _project(row: Row[Any], found: tuple[Environment, ...]) -> Project:
         updated_at=from_text(row.updated_at),
         environments=found,
     )
+
+
+def require_project(connection: Connection, name: ProjectName) -> None:
+    """Refuse what is done for a project that was removed meanwhile."""
+    known = select(projects.c.id).where(projects.c.name == str(name))
+    if connection.execute(known).one_or_none() is None:
+        raise Refused(f"the project {name} was removed meanwhile", code="project_removed")

@@ -38,6 +38,7 @@ environments = Table(
     Column("project", String, nullable=False),
     Column("name", String, nullable=False),
     Column("created_at", String, nullable=False),
+    Column("expires_at", String),
 )
 domains = Table(
     "domains",
@@ -101,6 +102,21 @@ audit = Table(
     Column("outcome", String, nullable=False),
     Column("message", Text, nullable=False),
 )
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("fingerprint", String, nullable=False),
+    Column("started_at", String, nullable=False),
+    Column("outcome", JSON(none_as_null=True)),
+)
+pulled_images = Table(
+    "pulled_images",
+    metadata,
+    Column("reference", String, primary_key=True),
+    Column("image_id", String, nullable=False),
+    Column("pulled_at", String, nullable=False),
+)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -151,4 +167,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     ),
     # A domain that was added, but did not lead here yet, is not active.
     ("ALTER TABLE domains ADD COLUMN is_active INTEGER NOT NULL DEFAULT 1",),
+    (
+        "ALTER TABLE environments ADD COLUMN expires_at TEXT",
+        """CREATE TABLE receipts (
+            key TEXT PRIMARY KEY, fingerprint TEXT NOT NULL, started_at TEXT NOT NULL,
+            outcome JSON)""",
+        # A name that codeb itself brought to this host may be taken away again; others may not.
+        """CREATE TABLE pulled_images (
+            reference TEXT PRIMARY KEY, image_id TEXT NOT NULL, pulled_at TEXT NOT NULL)""",
+    ),
 )

@@ -21,6 +21,7 @@ from codeb_mcp.adapters.registry.rows import (
     load_projects,
     project_row,
     release_row,
+    require_project,
     to_release,
     to_text,
 )
@@ -40,6 +41,7 @@ from codeb_mcp.domain.job import Job, JobName
 from codeb_mcp.domain.ledger import AuditEntry, PortAllocation
 from codeb_mcp.domain.names import DomainName, EnvironmentName, ProjectName
 from codeb_mcp.domain.ports import PortKind, occupied_by
+from codeb_mcp.domain.previews import require_room
 from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, ProjectConfig, Slot
 from codeb_mcp.domain.release import NewRelease, Release, ReleaseStatus
 from codeb_mcp.errors import HostNotReady, InvalidRequest
@@ -112,11 +114,25 @@ class SqlRegistry:
             return _remove_job(connection, _environment_id(connection, key) or 0, name)
 
     @in_thread
-    def ensure_environment(self, key: EnvironmentKey, domain: DomainName) -> Environment:
-        """The environment, made when absent; InvalidRequest when its domain is another's."""
+    def ensure_environment(
+        self,
+        key: EnvironmentKey,
+        domain: DomainName,
+        *,
+        expires_at: datetime | None = None,
+        preview_limit: int | None = None,
+    ) -> Environment:
+        """The environment, made when absent, from now on until `expires_at` (None: for ever)."""
         with self._database.write() as connection:
-            if _environment_id(connection, key) is None:
-                self._add_environment(connection, key, domain)
+            number = _environment_id(connection, key)
+            if number is None:
+                require_project(connection, key.project)
+                if preview_limit is not None:
+                    require_room(load_projects(connection, key.project)[0], preview_limit)
+                number = self._add_environment(connection, key, domain)
+            ends = to_text(expires_at) if expires_at else None
+            mine = environments.c.id == number
+            connection.execute(update(environments).where(mine).values(expires_at=ends))
             return _load_environment(connection, key)
 
     @in_thread

@@ -1,9 +1,11 @@
 """The embedded default: this host's Podman and codeb's own Caddy, in a folder of their own."""
 
+import contextlib
 import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -61,7 +63,7 @@ class EmbeddedSite(Site):
     def close(self) -> None:
         """Remove everything: containers, processes, storage."""
         self.codeb("local", "start")
-        self.codeb("local", "stop", "--containers")
+        self.codeb("local", "stop", "--containers", "--yes")
         for mounted in _mounts_below(self.folder):
             subprocess.run(["umount", "-l", mounted], check=False)
         shutil.rmtree(self.folder)
@@ -111,18 +113,24 @@ class EmbeddedSite(Site):
         podman_socket = self.endpoint("podman")
         return _run(["podman", "--url", f"unix://{podman_socket}", *argv], self._environment, stdin)
 
+    def sql(self, statement: str) -> None:
+        with contextlib.closing(sqlite3.connect(self.home / "registry.db")) as registry:
+            registry.executescript(statement)
+
+    def admin_socket(self) -> Path:
+        return Path(self.endpoint("caddy").removeprefix("unix/"))
+
     def publish(self, image: str) -> str:
         return image
 
     def snapshot(self) -> Snapshot:
         names = self.podman("ps", "--all", "--format", "{{.Names}}").split()
         allocations = json.loads(self.codeb("ports", "--json"))["allocations"]
-        admin = Path(self.endpoint("caddy").removeprefix("unix/"))
         live = self.home / "live"
         return Snapshot(
             containers=frozenset(name for name in names if name.startswith("codeb-")),
             units=frozenset(),
-            routes=routes_of(caddy_config(admin)),
+            routes=routes_of(caddy_config(self.admin_socket())),
             records=frozenset(),
             ports=frozenset(f"{each['project']} {each['port']}" for each in allocations),
             markers=frozenset(str(path) for path in live.rglob("*") if path.is_file()),

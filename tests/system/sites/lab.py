@@ -1,6 +1,7 @@
 """A server: rootless Quadlet units under systemd, a system's Caddy, PowerDNS, an image registry."""
 
 import json
+from pathlib import Path
 
 from tests.system.lab import Server
 from tests.system.lab.images import base_image
@@ -74,6 +75,14 @@ class LabSite(Site):
         ended = self.server.run_as(self.user.name, command, input=stdin, check=False)
         return Ended(ended.returncode, ended.stdout, ended.stderr)
 
+    def sql(self, statement: str) -> None:
+        code = "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])"
+        argv = [self.product.python, "-c", code, f"{self.home}/registry.db", statement]
+        self.server.run_as(self.user.name, argv)
+
+    def admin_socket(self) -> Path:
+        return self.server.path_inside(self.caddy.admin_socket)
+
     def publish(self, image: str) -> str:
         reference = f"{self.registry.location}/{image.removeprefix('localhost/')}"
         self.podman("push", "--quiet", image, reference)
@@ -84,7 +93,7 @@ class LabSite(Site):
         names = self.podman("ps", "--all", "--format", "{{.Names}}").split()
         units = f"{self.user.home}/.config/containers/systemd"
         allocations = json.loads(self.codeb("ports", "--json"))["allocations"]
-        config = caddy_config(self.server.path_inside(self.caddy.admin_socket))
+        config = caddy_config(self.admin_socket())
         return Snapshot(
             containers=frozenset(name for name in names if name.startswith("codeb-")),
             units=frozenset(self._files(units)),

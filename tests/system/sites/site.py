@@ -114,6 +114,20 @@ class Site(ABC):
     def publish(self, image: str) -> str:
         """Make a local image available under the reference that a deploy names."""
 
+    @abstractmethod
+    def sql(self, statement: str) -> None:
+        """Change the registry by hand."""
+
+    @abstractmethod
+    def admin_socket(self) -> Path:
+        """Caddy's admin endpoint, as this process reaches it."""
+
+    def delete_route(self, route_id: str) -> None:
+        """Take a route out of Caddy by hand."""
+        transport = httpx.HTTPTransport(uds=str(self.admin_socket()))
+        with httpx.Client(transport=transport) as client:
+            client.delete(f"http://localhost/id/{route_id}").raise_for_status()
+
     @contextlib.asynccontextmanager
     async def session(self) -> AsyncIterator[Session]:
         """An MCP session of its own, as a client's."""
