@@ -223,8 +223,8 @@ class EnvFile:
 class HealthPolicy:
     """When a release counts as healthy. Times are in seconds.
 
-    A release may fail `retries` times, `interval` apart, and not answer at all during
-    `start_period`, which does not count.
+    A release has `start_period` and `retries` times `interval` to become healthy. It is asked at
+    least every `interval`, and more often at first.
     """
 
     path: HealthPath
@@ -232,6 +232,11 @@ class HealthPolicy:
     retries: int = 30
     timeout: float = 5.0
     start_period: float = 0.0
+
+    @property
+    def patience(self) -> float:
+        """How long a release may take to become healthy."""
+        return self.start_period + self.retries * self.interval
 
     def at(self, path: HealthPath) -> "HealthPolicy":
         """The same policy for another path."""

@@ -195,7 +195,7 @@ def sentence(step: Step) -> str:
         case CheckHealth(spec, policy):
             return (
                 f"wait until 127.0.0.1:{spec.host_port}{policy.path} answers "
-                f"(at most {policy.retries} tries, {policy.interval:g} s apart)"
+                f"(at most {policy.patience:g} s)"
             )
         case SwitchSlot(key, slot):
             return f"send the traffic of {key} to the {slot} slot"

@@ -5,7 +5,8 @@ undone as well. After `kill -9` nothing here runs: the next plan is made from wh
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable
+import itertools
+from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeAlias, assert_never
 
 import anyio
@@ -58,13 +59,15 @@ from codeb_mcp.services.systems import Systems
 Undo: TypeAlias = Callable[[], Awaitable[object]]
 OnStep: TypeAlias = Callable[[Step], Awaitable[None]]
 
-PUBLIC_TRIES = 20
-POLL_SECONDS = 0.1
 CERTIFICATE_SECONDS = 90.0
 CERTIFICATE_HINT = (
     "no certificate could be had for it: see that the domain leads here and that ports 80 and 443 "
     "are open to the world; Caddy's log (journalctl -u caddy) says what the authority answered"
 )
+PUBLIC_SECONDS = 5.0
+FIRST_POLL = 0.01
+POLL_GROWTH = 1.5
+SLOWEST_POLL = 0.2
 
 
 class Unhealthy(DeployFailed):
@@ -247,11 +250,9 @@ async def wait_until_healthy(systems: Systems, spec: ContainerSpec, policy: Heal
     A container that ended is not waited for; nor does a slow answer stretch the time allowed.
     """
     clock = systems.clock
-    begin = clock.monotonic()
-    deadline = begin + policy.start_period + policy.retries * policy.interval
-    tries = 0
-    while True:
-        tries += 1
+    deadline = clock.monotonic() + policy.patience
+    delays = _delays(policy.interval)
+    for tries in itertools.count(1):
         answer = await systems.probe.get(spec.host_port, policy.path, policy.timeout)
         seen = (await systems.runtime.observe(spec.key)).get(spec.slot)
         if seen is None or seen.state is ContainerState.EXITED or seen.restarts > 0:
@@ -259,7 +260,8 @@ async def wait_until_healthy(systems: Systems, spec: ContainerSpec, policy: Heal
             raise Unhealthy(f"stopped by itself{code} before it was healthy", code="exited")
         if answer.healthy:
             return
-        if clock.monotonic() + policy.interval > deadline:
+        left = deadline - clock.monotonic()
+        if left <= 0:
             where = f"GET {policy.path} on 127.0.0.1:{spec.host_port}"
             said = "never answered" if answer.status is None else "was never healthy at"
             reached = answer.status is not None or "no route" in answer.reason
@@ -268,7 +270,7 @@ async def wait_until_healthy(systems: Systems, spec: ContainerSpec, policy: Heal
                 f"{said} {where} ({tries} tries, last: {answer}){elsewhere}",
                 hint=_nat_hint(spec.host_port) if "no route" in answer.reason else "",
             )
-        await clock.sleep(policy.interval)
+        await clock.sleep(min(next(delays), left))
 
 
 async def _elsewhere(systems: Systems, spec: ContainerSpec, seen: ObservedContainer) -> str:
@@ -294,34 +296,44 @@ def _nat_hint(port: int) -> str:
     )
 
 
+def _delays(slowest: float) -> Iterator[float]:
+    """How long to wait between two looks: soon at first, since most are ready soon."""
+    delay = FIRST_POLL
+    while True:
+        yield min(delay, slowest)
+        delay *= POLL_GROWTH
+
+
 async def _check_public(systems: Systems, domain: DomainName, policy: HealthPolicy) -> None:
     """Ask as a visitor would. A certificate that is only being had is waited for."""
-    answer, tries = "", 0
-    deadline = systems.clock.monotonic() + CERTIFICATE_SECONDS
+    clock, delays = systems.clock, _delays(SLOWEST_POLL)
+    begin = clock.monotonic()
     while True:
-        tries += 1
         uncertified = False
         try:
             status = await systems.proxy.public_status(domain, policy.path, policy.timeout)
         except SystemFailed as error:
-            answer, uncertified = error.message, error.code == "certificate_missing"
+            answer = error.message
+            uncertified = error.code == "certificate_missing"
         else:
             if 200 <= status < 400:
                 return
             answer = f"HTTP {status}"
-        if systems.clock.monotonic() >= deadline or (tries >= PUBLIC_TRIES and not uncertified):
-            break
-        await systems.clock.sleep(POLL_SECONDS)
-    raise Unhealthy(
-        f"answered in its slot, but not at {domain}{policy.path}: {answer}",
-        hint=CERTIFICATE_HINT if uncertified else "",
-    )
+        patience = CERTIFICATE_SECONDS if uncertified else PUBLIC_SECONDS
+        if clock.monotonic() >= begin + patience:
+            raise Unhealthy(
+                f"answered in its slot, but not at {domain}{policy.path}: {answer}",
+                hint=CERTIFICATE_HINT if uncertified else "",
+            )
+        await clock.sleep(next(delays))
 
 
 async def _drain(systems: Systems, port: int, seconds: float) -> None:
     """Wait for the requests that are still being answered; those that outlast it are cut off."""
     deadline = systems.clock.monotonic() + seconds
+    delays = _delays(SLOWEST_POLL)
     while await systems.proxy.requests_in_flight(port) > 0:
-        if systems.clock.monotonic() >= deadline:
+        left = deadline - systems.clock.monotonic()
+        if left <= 0:
             return
-        await systems.clock.sleep(POLL_SECONDS)
+        await systems.clock.sleep(min(next(delays), left))
