@@ -51,7 +51,7 @@ class EnvFiles:
         path = Path(self.path(key))
         text = changed_text(_text(path) or "", changes)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomic(path, text, 0o600)
+        write_atomic(path, text, 0o600, alone=True)
 
     def remove(self, key: EnvironmentKey) -> None:
         """Remove the environment's file; absent is fine."""

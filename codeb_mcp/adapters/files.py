@@ -6,15 +6,23 @@ from pathlib import Path
 
 
 def write_atomic(
-    path: Path, text: str, mode: int = 0o644, owner: tuple[int, int] | None = None
+    path: Path,
+    text: str,
+    mode: int = 0o644,
+    owner: tuple[int, int] | None = None,
+    *,
+    alone: bool = False,
 ) -> None:
     """Make `path` hold `text` with permissions `mode`, durably; parent folders are made.
 
     `owner` is a user and a group id; without it the file is the caller's.
 
     A file that is already there is replaced in one step; a symbolic link is replaced, not followed.
+    With `alone` nobody else writes this file now: what a writer that was killed left is removed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if alone:
+        sweep(path.parent, path.name)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -29,6 +37,12 @@ def write_atomic(
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def sweep(folder: Path, names: str) -> None:
+    """Remove the half-written files of those names (a glob pattern); nobody may be at one."""
+    for left in folder.glob(f".{names}.????????"):
+        left.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

@@ -112,7 +112,7 @@ class FileLocks:
             await anyio.sleep(min(POLL_SECONDS, max(wait, GLANCE_SECONDS / 2)))
         try:
             with suppress(OSError):  # the lock is held all the same: the note is for people
-                write_atomic(note, json.dumps(self._holder(who, purpose)), 0o600)
+                write_atomic(note, json.dumps(self._holder(who, purpose)), 0o600, alone=True)
             yield
         finally:
             with suppress(OSError):

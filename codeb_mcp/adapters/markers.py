@@ -7,7 +7,7 @@ unlink is the whole cut-over, so that there is no moment at which neither slot i
 import shutil
 from pathlib import Path
 
-from codeb_mcp.adapters.files import sync_folder, write_atomic
+from codeb_mcp.adapters.files import sweep, sync_folder, write_atomic
 from codeb_mcp.adapters.threads import in_thread
 from codeb_mcp.domain.project import EnvironmentKey, Slot
 from codeb_mcp.errors import HostNotReady
@@ -56,8 +56,9 @@ class MarkerFiles:
             _make_folder(self._live)
             _make_folder(marker.parent)
             if slot is Slot.GREEN:
-                write_atomic(marker, "")
+                write_atomic(marker, "", alone=True)
             else:
+                sweep(marker.parent, marker.name)
                 marker.unlink(missing_ok=True)
                 sync_folder(marker.parent)
         except OSError as error:

@@ -54,14 +54,21 @@ class QuadletRuntime:
     async def observe(self, key: EnvironmentKey) -> dict[Slot, ObservedContainer]:
         """The units of ours in an environment's slots; absent ones are left out."""
         units = await in_thread(self._installed)(key)
-        return {slot: await self._observed(key, slot, unit) for slot, unit in units.items()}
+        services = (service_name(key.container(slot)) for slot in Slot)
+        found = dict(zip(Slot, await self._systemd.show_all(*services), strict=True))
+        return {
+            slot: await self._observed(key, slot, units.get(slot), shown)
+            for slot, shown in found.items()
+            if slot in units or shown.get("SourcePath") == str(self._units.path(key, slot))
+        }
 
     async def start(self, spec: ContainerSpec) -> None:
         """Start `spec`, replacing what is in its slot. Does nothing if it already runs there."""
         unit = await in_thread(self._units.read)(spec.key, spec.slot)
         text = container_unit(spec)
         if unit is not None and unit.text == text:
-            seen = await self._observed(spec.key, spec.slot, unit)
+            shown = await self._systemd.show(service_name(spec.name))
+            seen = await self._observed(spec.key, spec.slot, unit, shown)
             if seen.running and same_release(seen, spec):
                 return
         # Quadlet runs `podman run --replace`, which would remove whatever has the name
@@ -118,21 +125,28 @@ class QuadletRuntime:
         return {slot: unit for slot, unit in units.items() if unit is not None}
 
     async def _observed(
-        self, key: EnvironmentKey, slot: Slot, unit: InstalledUnit
+        self,
+        key: EnvironmentKey,
+        slot: Slot,
+        unit: InstalledUnit | None,
+        shown: dict[str, str],
     ) -> ObservedContainer:
+        """The slot as it stands; without a `unit`, what systemd still knows of one."""
         name = key.container(slot)
-        shown = await self._systemd.show(service_name(name))
         container = await self._podman.run(
             lambda client: _running_container(client, key, slot), f"look at {name}"
         )
         state = _state(shown, running=container is not None)
-        image_id = container["Image"] if container else await self._image_id(unit.image)
+        if container is not None:
+            image_id = container["Image"]
+        else:
+            image_id = await self._image_id(unit.image) if unit else ""
         return ObservedContainer(
             name=name,
             slot=slot,
-            release=unit.release,
+            release=unit.release if unit else 0,
             image_id=image_id,
-            spec_digest=unit.spec_digest,
+            spec_digest=unit.spec_digest if unit else "",
             state=state,
             exit_code=_number(shown, "ExecMainStatus") if state is ContainerState.EXITED else None,
             restarts=_number(shown, "NRestarts"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from codeb_mcp.adapters.files import sync_folder, write_atomic
+from codeb_mcp.adapters.files import sweep, sync_folder, write_atomic
 from codeb_mcp.adapters.process import run
 from codeb_mcp.domain.host import LABEL
 from codeb_mcp.domain.project import EnvironmentKey, Slot
@@ -20,6 +20,7 @@ _GENERATORS = (
     Path("/usr/lib/podman/quadlet"),
 )
 _LABEL_LINE = re.compile(rf'^Label="{re.escape(LABEL)}\.([a-z]+)=(.*)"$', re.MULTILINE)
+_OURS = "codeb-*.container"
 _IMAGE_LINE = re.compile(r"^Image=(.*)$", re.MULTILINE)
 
 
@@ -94,11 +95,13 @@ class UnitFiles:
         return tuple(found)
 
     def write(self, key: EnvironmentKey, slot: Slot, text: str) -> None:
-        """Install or replace the slot's unit."""
+        """Install or replace the slot's unit; only for who is alone at changing units."""
+        sweep(self._folder, _OURS)
         write_atomic(self.path(key, slot), text)
 
     def remove(self, key: EnvironmentKey, slot: Slot) -> None:
-        """Take the slot's unit away; absent is fine."""
+        """Take the slot's unit away; absent is fine. As for `write`."""
+        sweep(self._folder, _OURS)
         path = self.path(key, slot)
         if path.exists():
             path.unlink()

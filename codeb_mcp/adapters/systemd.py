@@ -94,10 +94,19 @@ class Systemd:
 
     async def show(self, unit: str, properties: Sequence[str] = _PROPERTIES) -> dict[str, str]:
         """The unit's properties that tell how it stands; a unit that is not there has some too."""
+        (shown,) = await self.show_all(unit, properties=properties)
+        return shown
+
+    async def show_all(
+        self, *units: str, properties: Sequence[str] = _PROPERTIES
+    ) -> list[dict[str, str]]:
+        """As `show`, of several units in that order."""
         wanted = ",".join(properties)
-        ended = self._checked(await self._systemctl("show", f"--property={wanted}", unit))
-        pairs = (line.partition("=") for line in ended.stdout.splitlines())
-        return {name: value for name, _, value in pairs}
+        ended = self._checked(await self._systemctl("show", f"--property={wanted}", *units))
+        return [
+            {name: value for name, _, value in (line.partition("=") for line in text.splitlines())}
+            for text in ended.stdout.strip("\n").split("\n\n")
+        ]
 
     async def journal(self, unit: str, identifier: str, since: float) -> tuple[str, ...]:
         """What was written to the journal as `identifier` and part of the unit since that time.
