@@ -91,10 +91,11 @@ class QuadletRuntime:
                 await self._remove_left_over(key, slot)
                 return
         await self._systemd.stop(service)
+        # while there is a file, so that after a kill the next call finds what is left to be done
+        await self._systemd.forget_failures(service)
         async with self._systemd.changing_units():
             await in_thread(self._units.remove)(key, slot)
             await self._systemd.reload()
-        await self._systemd.forget_failures(service)
 
     async def owned(self) -> tuple[tuple[EnvironmentKey, Slot], ...]:
         """Where units, or containers without one, of this codeb folder are."""
