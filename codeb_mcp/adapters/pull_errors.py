@@ -23,7 +23,7 @@ _UNTRUSTED = re.compile(r"x509|tls:", re.IGNORECASE)
 _BUSY = re.compile(r"toomanyrequests|too many requests", re.IGNORECASE)
 _UNREACHABLE = re.compile(
     r"connection refused|no such host|i/o timeout|timed? ?out|deadline exceeded"
-    r"|unreachable|name resolution|server misbehaving|server gave http response",
+    r"|unreachable|name resolution|server misbehaving|server gave http response|malformed http",
     re.IGNORECASE,
 )
 
