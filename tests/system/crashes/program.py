@@ -1,6 +1,6 @@
 """Runs on the host under test: kills operations of the installed codeb and writes what it finds.
 
-    python -m tests.system.crashes.program '{"project": "crash", "images": ["…:v1", "…:v2"], "repeats": 1, …}'
+    python -m tests.system.crashes.program '{"project": "crash", "images": ["…:v1", "…:v2"]}'
 
 Each call of a use case is a child process of its own. In the one to be killed every journal entry
 and every change of a system is counted, and SIGKILL comes right before the chosen one: so there is
