@@ -40,7 +40,8 @@ def disk_full(what: str, place: str, free: int, needed: int) -> HostNotReady:
         f"there is not enough room for {what}: {megabytes(free)} free at {place}, "
         f"{megabytes(needed)} needed",
         hint="free some: codeb gc --plan says what codeb can remove, codeb remove PROJECT "
-        "--env pr-N removes a preview; podman system df shows what takes the room. Nothing was begun",
+        "--env pr-N removes a preview; podman system df shows what takes the room. "
+        "Nothing was begun",
         code="disk_full",
     )
 
