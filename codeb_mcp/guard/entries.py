@@ -104,6 +104,12 @@ def _yaml(side: Side) -> Iterator[Entry]:
             body = rest
         match = _YAML_KEY.match(body)
         if match is None:
+            if _BLOCK.match(body) and stack and stack[-1][1] == ITEM:
+                end = _block_end(side.lines, at + 1, stack[-1][0])
+                text = "\n".join(side.lines[at + 1 : end])
+                yield Entry(tuple(k for _, k in stack), text, at + 1, item, block=True)
+                at = end
+                continue
             if body:
                 yield from _values(tuple(k for _, k in stack), body, at, item)
             at += 1

@@ -3,7 +3,7 @@
 import base64
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from codeb_mcp.guard.compose import diff_of
@@ -54,6 +54,7 @@ PLACES = {
 
 @few
 @given(ignored(), st.sampled_from(sorted(PLACES)), COMMENTS)
+@example("npm test||:", ".gitlab-ci.yml", "")  # not a key, though it ends with a colon
 def test_ignored_failure_is_found_wherever_it_is_hidden(line: str, path: str, tail: str) -> None:
     if path.endswith(".service"):
         line, tail = line.replace('"', "'"), ""
