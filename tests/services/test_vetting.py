@@ -130,7 +130,7 @@ async def test_whole_file_tells_a_docstring_from_code(vetting: Vetting, reposito
 
 
 def hook(vetting: Vetting, tool: str, files: dict[str, str], **arguments: object) -> str:
-    call = {"tool_name": tool, "tool_input": arguments, "cwd": "/work"}
+    call = {"tool_name": tool, "tool_input": arguments, "cwd": "/repo"}
     return hook_answer(json.dumps(call), vetting, lambda path: files.get(str(path)))
 
 
@@ -138,8 +138,8 @@ def test_edit_that_hides_an_error_is_denied_with_the_honest_way(vetting: Vetting
     answer = hook(
         vetting,
         "Edit",
-        {"/work/src/a.ts": "const a = 1;\nexport const b = f(a);\n"},
-        file_path="/work/src/a.ts",
+        {"/repo/src/a.ts": "const a = 1;\nexport const b = f(a);\n"},
+        file_path="/repo/src/a.ts",
         old_string="export const b",
         new_string="// @ts-ignore\nexport const b",
     )
@@ -153,16 +153,16 @@ def test_edit_that_hides_an_error_is_denied_with_the_honest_way(vetting: Vetting
 @pytest.mark.parametrize(
     ("tool", "arguments"),
     [
-        ("Write", {"file_path": "/work/a.py", "content": "def a():\n    return 1\n"}),
-        ("Edit", {"file_path": "/work/b.ts", "old_string": "1", "new_string": "2"}),
-        ("Read", {"file_path": "/work/b.ts"}),
+        ("Write", {"file_path": "/repo/a.py", "content": "def a():\n    return 1\n"}),
+        ("Edit", {"file_path": "/repo/b.ts", "old_string": "1", "new_string": "2"}),
+        ("Read", {"file_path": "/repo/b.ts"}),
         ("Bash", {"command": "npm test || true"}),
     ],
 )
 def test_honest_call_is_let_through(
     vetting: Vetting, tool: str, arguments: dict[str, object]
 ) -> None:
-    assert hook(vetting, tool, {"/work/b.ts": "let b = 1;\n"}, **arguments) == ""
+    assert hook(vetting, tool, {"/repo/b.ts": "let b = 1;\n"}, **arguments) == ""
 
 
 def test_command_that_skips_hooks_is_denied(vetting: Vetting) -> None:
@@ -172,7 +172,7 @@ def test_command_that_skips_hooks_is_denied(vetting: Vetting) -> None:
 def test_write_over_a_test_is_judged_by_what_it_takes_away(vetting: Vetting) -> None:
     old = "def test_a():\n    assert f() == 1\n\n\ndef test_b():\n    assert f() == 2\n"
     new = "def test_a():\n    assert f() == 1\n"
-    path = "/work/tests/test_f.py"
+    path = "/repo/tests/test_f.py"
     assert "test-removed" in hook(vetting, "Write", {path: old}, file_path=path, content=new)
 
 
