@@ -71,10 +71,19 @@ async def test_a_route_that_stands_as_wanted_is_not_written_again(
     proxy: CaddyProxy, process: CaddyProcess
 ) -> None:
     await proxy.put_route(route(1))
-    before = process.reloads
+
+    async def told() -> bool:
+        return process.reloads == 1
+
+    await until(told)  # Caddy says so in its log a moment after its answer
     await proxy.put_route(route(1))
     await proxy.restore_route(route(2).id, None)
-    assert process.reloads == before
+    await proxy.put_route(route(3))
+
+    async def told_again() -> bool:
+        return process.reloads == 2
+
+    await until(told_again)
 
 
 async def test_twenty_routes_written_at_once_are_all_there_once(
@@ -221,6 +230,7 @@ async def test_a_caddy_that_hangs_is_told_within_three_seconds(
     process: CaddyProcess, proxy: CaddyProxy
 ) -> None:
     os.kill(process.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)  # each of its threads has
     started = time.monotonic()
     try:
         with pytest.raises(HostNotReady, match="timed out"):
