@@ -55,10 +55,8 @@ def test_containers_run_again_after_a_reboot_once_somebody_asks(
     local.run("start")
     name = f"after-reboot-{uuid.uuid4().hex[:8]}"
     podman = ["podman", "run", "--detach", f"--name={name}", "--stop-signal=KILL"]
-    command = [image, "/bin/sleep", "1000"]
-    server.run_as(
-        user.name, [*podman, f"--label=dev.codeb.home={local.env['CODEB_HOME']}", *command]
-    )
+    release = [f"--label=dev.codeb.home={local.env['CODEB_HOME']}", "--label=dev.codeb.slot=blue"]
+    server.run_as(user.name, [*podman, *release, image, "/bin/sleep", "1000"])
     state = ["podman", "inspect", "--format={{.State.Status}}", name]
     try:
         server.reboot()

@@ -167,7 +167,7 @@ def test_service_builds_a_folder_although_it_is_confined(set_up: FreshServer) ->
     server.write(f"{source}/Containerfile", containerfile, owner=ACCOUNT)
     server.write(f"{source}/www/index.html", "built here\n", owner=ACCOUNT)
     set_up.call("init_project", project="built")
-    deployed = set_up.call("deploy", project="built", folder=source)
+    deployed = set_up.call("deploy", project="built", source=source)
     assert set_up.page(deployed["domain"]) == "built here\n"
 
 

@@ -267,11 +267,17 @@ async def test_sockets_are_for_this_account_only(settings: Settings) -> None:
     assert RunState(settings).caddy_socket.stat().st_mode & 0o077 == 0
 
 
+def release_of(home: str) -> tuple[str, ...]:
+    return (f"--label=dev.codeb.home={home}", "--label=dev.codeb.slot=blue")
+
+
 async def test_our_containers_are_started_after_a_reboot_and_no_others(settings: Settings) -> None:
     await embedded.ensure_running(settings)
     import_image(settings)
-    ours = create_container(settings, "ours", f"--label=dev.codeb.home={settings.home}")
-    create_container(settings, "theirs", "--label=dev.codeb.home=/of/another/codeb")
+    ours = create_container(settings, "ours", *release_of(str(settings.home)))
+    create_container(settings, "theirs", *release_of("/of/another/codeb"))
+    # a one-off command of ours that has ended
+    create_container(settings, "once", f"--label=dev.codeb.home={settings.home}")
     await embedded.stop(settings)
     await embedded.ensure_running(settings)
 
@@ -279,7 +285,7 @@ async def test_our_containers_are_started_after_a_reboot_and_no_others(settings:
         return running(settings) == {"ours"}
 
     await until(started)
-    assert await embedded.remove_containers(settings) == 1
+    assert await embedded.remove_containers(settings) == 2
     left = podman(settings, "ps", "--all", "--format={{.Names}}").split()
     assert (left, len(ours)) == (["theirs"], 64)
     podman(settings, "rm", "theirs")

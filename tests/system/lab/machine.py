@@ -91,6 +91,8 @@ class Machine:
         """End everything at once; what was written stays. No error when it is off."""
         self.slot.kill()
         self._wait_until_off()
+        # the kernel takes the link away with its namespace, but later than the next boot needs it
+        complete(["ip", "link", "delete", self.slot.name])
 
     def enter(self, *options: str) -> list[str]:
         """The start of a command that runs in the server's namespaces."""

@@ -46,7 +46,7 @@ location = "127.0.0.1:5000"
 insecure = true
 """
 
-CADDY_CONFIG = '{"admin":{"listen":"unix//run/codeb-caddy/admin.sock|0600"}}\n'
+CADDY_CONFIG = '{"admin":{"listen":"unix//run/caddy/admin.sock|0600"}}\n'
 CADDY_UNIT = """\
 [Unit]
 Description=Caddy
@@ -56,10 +56,10 @@ After=network-online.target
 [Service]
 Type=notify
 User={user}
-Environment=XDG_CONFIG_HOME=%S/codeb-caddy/config XDG_DATA_HOME=%S/codeb-caddy/data
+Environment=XDG_CONFIG_HOME=%S/caddy/config XDG_DATA_HOME=%S/caddy/data
 ExecStart=/usr/local/bin/caddy run --resume --config /etc/caddy/initial.json
-RuntimeDirectory=codeb-caddy
-StateDirectory=codeb-caddy
+RuntimeDirectory=caddy
+StateDirectory=caddy
 AmbientCapabilities=CAP_NET_BIND_SERVICE
 Restart=on-failure
 
@@ -156,7 +156,7 @@ def install_caddy(server: Server, user: str = "codeb") -> Caddy:
     server.write("/etc/systemd/system/caddy.service", CADDY_UNIT.format(user=user))
     server.run(["systemctl", "daemon-reload"])
     server.run(["systemctl", "enable", "--now", "caddy.service"])
-    return Caddy(admin_socket="/run/codeb-caddy/admin.sock", unit="caddy.service")
+    return Caddy(admin_socket="/run/caddy/admin.sock", unit="caddy.service")
 
 
 def caddy_binary() -> Path:
