@@ -32,7 +32,8 @@ def watched(work: Callable[[OnProgress], Awaitable[T]], *, quiet: bool) -> T:
 
 
 async def _print_line(progress: Progress) -> None:
-    err.print(f"[{progress.done}/{progress.total}] {text(progress.message)}", soft_wrap=True)
+    what = progress.detail or progress.message
+    err.print(f"[{progress.done}/{progress.total}] {text(what)}", soft_wrap=True)
 
 
 class _Shown:
@@ -45,12 +46,14 @@ class _Shown:
 
     async def show(self, progress: Progress) -> None:
         """What goes on now."""
-        if self._before:
+        message = text(progress.message)
+        if self._before not in ("", message):
             self._bar.console.print(f"[green]✓[/] {self._before}")
-        self._before = text(progress.message)
+        self._before = message
+        detail = f" [dim]{text(progress.detail[:60])}[/]" if progress.detail else ""
         self._bar.update(
             self._task,
             completed=progress.done,
             total=progress.total,
-            description=self._before,
+            description=f"{message}{detail}",
         )

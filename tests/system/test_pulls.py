@@ -202,5 +202,5 @@ def test_progress_of_a_pull_is_told(puller: Puller) -> None:
 def test_pull_into_a_disk_without_room_is_refused_before_it_begins(puller: Puller) -> None:
     error = puller.error(puller.plan("v1", "--json", CODEB_FREE_DISK_MB="1000000"))
     assert (error["code"], error["exitCode"]) == ("disk_full", 4)
-    assert "podman image prune" in error["hint"]
+    assert "codeb gc --plan" in error["hint"]
     assert not [seen for seen in puller.registry.seen() if "/blobs/" in seen.path]
