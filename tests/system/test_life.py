@@ -56,14 +56,14 @@ async def test_release_that_only_visitors_find_sick_is_rolled_back_by_itself(sit
 
 
 async def test_twenty_calls_with_one_key_make_one_release(site: Site) -> None:
-    image = site.image("once:v1", page="once\n")
+    image = site.image("one-time:v1", page="once\n")
     results: list[dict[str, Any]] = []
     async with site.session() as first, site.session() as second:
-        await first.call("init_project", project="once")
+        await first.call("init_project", project="one-time")
 
         async def call(number: int) -> None:
             mcp = first if number % 2 else second
-            arguments = {"project": "once", "image": image, "idempotency_key": "ci-run-1"}
+            arguments = {"project": "one-time", "image": image, "idempotency_key": "ci-run-1"}
             results.append(await mcp.call("deploy", **arguments))
 
         async with anyio.create_task_group() as group:
@@ -76,7 +76,7 @@ async def test_twenty_calls_with_one_key_make_one_release(site: Site) -> None:
         assert (results[0]["release"], results[0]["changed"]) == (1, True)
         other = await first.ask(
             "deploy",
-            project="once",
+            project="one-time",
             environment="production",
             image=image,
             idempotency_key="ci-run-1",
