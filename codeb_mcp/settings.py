@@ -130,6 +130,10 @@ class Settings(BaseModel):
     preview_limit: int = Field(default=10, ge=1, le=100)
     """How many previews a project may have at once."""
 
+    github_url: str = Field(default="https://api.github.com", pattern=r"^https?://[!-~]+$")
+    github_token: SecretStr | None = None
+    """Whose rights codeb has on GitHub."""
+
     @property
     def registry_file(self) -> Path:
         """The SQLite file."""

@@ -5,12 +5,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
 
+import anyio
+
 from codeb_mcp.adapters.caddy import CaddyProxy, authority_of
 from codeb_mcp.adapters.clock import SystemClock
 from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running, podman_environment
 from codeb_mcp.adapters.env_files import EnvFiles
 from codeb_mcp.adapters.failure_logs import FailureLogFiles
 from codeb_mcp.adapters.git import GitRepository
+from codeb_mcp.adapters.github import GitHub
+from codeb_mcp.adapters.github_api import GitHubApi
 from codeb_mcp.adapters.host_setup import LocalHost
 from codeb_mcp.adapters.locks import FileLocks
 from codeb_mcp.adapters.logins import RegistryLoginFile
@@ -39,6 +43,7 @@ from codeb_mcp.services.custom_domains import CustomDomains
 from codeb_mcp.services.deployments import Deployments
 from codeb_mcp.services.diagnosing import Diagnosing
 from codeb_mcp.services.domains import Domains
+from codeb_mcp.services.forge import Forge
 from codeb_mcp.services.garbage import Collection
 from codeb_mcp.services.logs import LogReading
 from codeb_mcp.services.ports import Ports
@@ -161,6 +166,20 @@ def open_application(settings: Settings | None = None) -> Application:
 def open_server_setup() -> ServerSetup:
     """The set-up of this machine, which needs none of the application's settings."""
     return ServerSetup(LocalHost(SystemClock().now), lambda: Secret(secrets.token_urlsafe(32)))
+
+
+def open_forge(settings: Settings | None = None) -> Forge:
+    """GitHub, by the settings in force."""
+    settings = settings or load_settings()
+    token = settings.github_token
+    return GitHub(
+        GitHubApi(
+            settings.github_url,
+            Secret(token.get_secret_value()) if token else None,
+            anyio.sleep,
+            lambda: SystemClock().now().timestamp(),
+        )
+    )
 
 
 def _systems(settings: Settings) -> Systems:

@@ -127,12 +127,12 @@ async def fetch(
 async def _exchange(client: "httpx.AsyncClient", request: "httpx.Request", limit: int) -> Answer:
     response = await client.send(request, stream=True)
     try:
-        body = b""
+        body = bytearray()
         async for chunk in response.aiter_raw():
             body += chunk
             if len(body) >= limit:
                 break
-        return Answer(response.status_code, body[:limit], dict(response.headers))
+        return Answer(response.status_code, bytes(body[:limit]), dict(response.headers))
     finally:
         await response.aclose()
 
