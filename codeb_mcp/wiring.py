@@ -27,7 +27,7 @@ from codeb_mcp.adapters.podman_volumes import PodmanVolumes
 from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
-from codeb_mcp.adapters.registry import SqlReceipts, SqlRegistry, SqlUpkeep
+from codeb_mcp.adapters.registry import SqlCalls, SqlReceipts, SqlRegistry, SqlUpkeep
 from codeb_mcp.adapters.resolver import DnsResolver
 from codeb_mcp.adapters.rule_files import bypass_rules
 from codeb_mcp.adapters.source_folder import SourceFolders
@@ -218,6 +218,7 @@ def _systems(settings: Settings) -> Systems:
         locks=FileLocks(settings.run_folder / "locks", clock.now),
         receipts=SqlReceipts(settings.registry_file, clock.now),
         upkeep=SqlUpkeep(settings.registry_file, clock.now),
+        calls=SqlCalls(settings.registry_file, settings.run_folder / "calls", clock.now),
         clock=clock,
         certificates=proxy.certificates,
         resolver=DnsResolver(settings.resolvers),

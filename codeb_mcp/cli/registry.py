@@ -10,6 +10,7 @@ import typer
 from codeb_mcp.cli.confirming import Yes, confirm
 from codeb_mcp.cli.output import Json, actor, out, run, table, text
 from codeb_mcp.errors import InvalidRequest
+from codeb_mcp.services.auditing import audit_trail
 from codeb_mcp.wiring import open_application
 
 app = typer.Typer(help="Export, import and audit the registry.", no_args_is_help=True)
@@ -74,7 +75,7 @@ def audit(
     json: Json = False,
 ) -> None:
     """Show who changed what, newest first."""
-    entries = run(lambda: open_application().systems.registry.audit_trail(lines))
+    entries = run(lambda: audit_trail(open_application().systems, lines))
     if json:
         documents = [
             {

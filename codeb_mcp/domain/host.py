@@ -249,7 +249,8 @@ class Observed:
 
     `port` is the allocated one; `free_port` the one it would get. `route` and `records` are
     None where there is none. `network` says whether the project's is there; `volumes` are names
-    without Podman's prefix; `jobs` are the installed ones, each with its digest.
+    without Podman's prefix; `jobs` are the installed ones, each with its digest. `releases` are
+    those of the registry, newest first; `images` the numbers of those whose image is here.
     """
 
     key: EnvironmentKey
@@ -264,6 +265,8 @@ class Observed:
     network: bool = False
     volumes: frozenset[str] = frozenset()
     jobs: Mapping[str, str] = field(default_factory=dict)
+    releases: tuple[Release, ...] = ()
+    images: frozenset[int] = frozenset()
 
     @property
     def digest(self) -> str:
@@ -287,6 +290,8 @@ class Observed:
                 self.network,
                 sorted(self.volumes),
                 dict(self.jobs),
+                [[each.number, each.status] for each in self.releases],
+                sorted(self.images),
             ]
         )
 

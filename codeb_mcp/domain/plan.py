@@ -235,7 +235,7 @@ def sentence(step: Step) -> str:
         case PruneImages(key, 0, _):
             return f"remove the release images of {key}"
         case PruneImages(key, keep, _):
-            return f"keep the newest {keep} release images of {key} and remove older ones"
+            return f"keep the newest {keep} release images of {key} that have served, and no others"
         case _:
             assert_never(step)
 

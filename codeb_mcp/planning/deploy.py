@@ -25,8 +25,10 @@ from codeb_mcp.domain.plan import (
 )
 from codeb_mcp.domain.ports import PortKind, range_for
 from codeb_mcp.domain.project import Slot
+from codeb_mcp.domain.release import ReleaseStatus
 from codeb_mcp.errors import HostNotReady
 from codeb_mcp.planning.isolation import job_specs, job_steps, surroundings
+from codeb_mcp.planning.retention import spare_images
 from codeb_mcp.planning.routes import route_json
 
 
@@ -104,6 +106,7 @@ def _return(
     yield CheckPublic(wanted.domain, wanted.health)
     yield RecordRelease(wanted.key, standing.release, standing.slot)
     yield from retire(wanted, found.containers.get(standing.slot.other), route)
+    yield from prune(found, wanted.keep_images, standing.release)
 
 
 def retire(wanted: Wanted, old: ObservedContainer | None, route: Route) -> Iterator[Step]:
@@ -112,6 +115,12 @@ def retire(wanted: Wanted, old: ObservedContainer | None, route: Route) -> Itera
         if old.running:
             yield Drain(wanted.key, old.slot, route.port(old.slot), wanted.drain_timeout)
         yield StopContainer(wanted.key, old.slot, old.release)
+
+
+def prune(found: Observed, keep: int, live: int | None) -> Iterator[Step]:
+    """Images that are not kept once `live` is the live release, as those that never served, go."""
+    if spare_images(found, keep, live):
+        yield PruneImages(found.key, keep, live or 0)
 
 
 def _replacement(
@@ -137,8 +146,11 @@ def _replacement(
     yield CheckPublic(wanted.domain, wanted.health)
     yield RecordRelease(wanted.key, spec.release, slot)
     yield from retire(wanted, found.containers.get(slot.other), route)
+    # the logs and records of releases that failed go with the images
     if found.last_number >= wanted.keep_images:
         yield PruneImages(wanted.key, wanted.keep_images, spec.release)
+    else:
+        yield from prune(found, wanted.keep_images, spec.release)
 
 
 def _repairs(
@@ -155,9 +167,16 @@ def _repairs(
         yield CheckHealth(replace(spec, release=serving.release), wanted.health)
         yield WriteRoute(route)
         yield CheckPublic(wanted.domain, wanted.health)
-    if found.live_release is None or found.live_release.number != serving.release:
+    recorded = found.live_release is not None and found.live_release.number == serving.release
+    if not recorded or unfinished(found):
         yield RecordRelease(wanted.key, serving.release, serving.slot)
     yield from retire(wanted, found.containers.get(serving.slot.other), route)
+    yield from prune(found, wanted.keep_images, serving.release)
+
+
+def unfinished(found: Observed) -> bool:
+    """Whether a release is said to be starting, which nobody starts any more."""
+    return any(each.status is ReleaseStatus.STARTING for each in found.releases)
 
 
 def _spec(wanted: Wanted, found: Observed, port: int, slot: Slot) -> ContainerSpec:

@@ -7,6 +7,7 @@ from codeb_mcp.domain.host import DnsRecord, Observed, ObservedContainer, Route
 from codeb_mcp.domain.names import DomainName
 from codeb_mcp.domain.project import Slot
 from codeb_mcp.domain.release import Release
+from codeb_mcp.planning.retention import never_served
 from codeb_mcp.planning.routes import route_json
 
 
@@ -115,5 +116,9 @@ def _leftovers(found: Observed, live: Slot | None) -> Iterator[Drift]:
                 DriftKind.LEFT_OVER,
                 f"{seen.name} is left of release {seen.release}, which is not live",
             )
+    for number in sorted(never_served(found)):
+        yield Drift(
+            DriftKind.LEFT_OVER, f"the image of release {number} is left, which never served"
+        )
     if live is None and found.route is not None:
         yield Drift(DriftKind.LEFT_OVER, f"Caddy routes {found.key}, of which nothing is live")

@@ -24,19 +24,20 @@ from codeb_mcp.domain.plan import (
 )
 from codeb_mcp.domain.project import Slot
 from codeb_mcp.domain.release import Release
-from codeb_mcp.planning.deploy import port_for, retire, spec_of
+from codeb_mcp.planning.deploy import port_for, prune, retire, spec_of, unfinished
 from codeb_mcp.planning.drift import is_release
 from codeb_mcp.planning.isolation import job_specs, job_steps, surroundings
 from codeb_mcp.planning.routes import route_json
 
 
-def plan_leftovers(found: Observed, domain: DomainName) -> Plan:
+def plan_leftovers(found: Observed, domain: DomainName, keep_images: int) -> Plan:
     """The steps for an environment of which nothing is live: what a first deploy left goes."""
     steps: list[Step] = []
     if found.route is not None:
         steps.append(RemoveRoute(found.key, domain, str(found.route["@id"])))
     for slot, seen in sorted(found.containers.items()):
         steps.append(StopContainer(found.key, slot, seen.release))
+    steps += prune(found, keep_images, None)
     return Plan(tuple(steps), observed=found.digest)
 
 
@@ -58,9 +59,10 @@ def plan_reconcile(wanted: Wanted, live: Release, found: Observed, live_folder: 
     steps += [PutRecord(record) for record in wanted.records if record not in found.records]
     steps += surroundings(wanted, found)
     steps += _traffic(wanted, found, spec, route, start=running is None, routed=routed)
-    if slot != live.slot:
+    if slot != live.slot or unfinished(found):
         steps.append(RecordRelease(wanted.key, live.number, slot))
     steps += retire(wanted, found.containers.get(slot.other), route)
+    steps += prune(found, wanted.keep_images, live.number)
     jobs = job_specs(spec, wanted.jobs, wanted.log_folder)
     steps += job_steps(wanted.key, jobs, found.jobs)
     return Plan(tuple(steps), observed=found.digest)

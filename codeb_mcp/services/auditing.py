@@ -1,4 +1,4 @@
-"""An audit row for every mutating call, whatever becomes of it."""
+"""An audit row for every mutating call, whatever becomes of it, and of its process."""
 
 import contextlib
 from collections.abc import AsyncIterator
@@ -21,6 +21,8 @@ async def audited(
 ) -> AsyncIterator[None]:
     """Append who asked for `action`, with its arguments masked, and how it ended."""
     plain = {name: _plain(value) for name, value in arguments.items() if value is not None}
+    began = AuditEntry(systems.clock.now(), actor, action, plain, outcome="")
+    number = await systems.calls.begin(began)
     outcome, message, failed = "ok", "", False
     try:
         yield
@@ -42,7 +44,13 @@ async def audited(
         # the error of a call that failed is not hidden by that of a registry that is out of order
         silently = contextlib.suppress(CodebError) if failed else contextlib.nullcontext()
         with anyio.CancelScope(shield=True), silently:
-            await systems.registry.audit(entry)
+            await systems.calls.end(number, entry)
+
+
+async def audit_trail(systems: Systems, limit: int) -> tuple[AuditEntry, ...]:
+    """Who changed what, newest first; calls that were killed too."""
+    await systems.calls.settle()
+    return await systems.registry.audit_trail(limit)
 
 
 def _plain(value: object) -> Any:

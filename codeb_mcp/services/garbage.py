@@ -14,7 +14,7 @@ from codeb_mcp.errors import CodebError, DataAtRisk, StalePlan
 from codeb_mcp.planning.garbage import garbage_of
 from codeb_mcp.services.auditing import audited
 from codeb_mcp.services.deployments import OnProgress, Progress, ignore_progress
-from codeb_mcp.services.retention import ALL_RELEASES
+from codeb_mcp.services.observation import ALL_RELEASES
 from codeb_mcp.services.systems import Systems
 from codeb_mcp.services.views import GarbageItemView, GarbageView
 

@@ -6,6 +6,8 @@ from codeb_mcp.domain.ports import PortKind, candidates
 from codeb_mcp.domain.project import Environment, EnvironmentKey, Project
 from codeb_mcp.services.systems import Systems
 
+ALL_RELEASES = 100_000
+
 
 async def observe(systems: Systems, key: EnvironmentKey, domain: DomainName) -> Observed:
     """The environment as it is now: registry, containers or units, marker, route, records.
@@ -40,6 +42,8 @@ async def observe(systems: Systems, key: EnvironmentKey, domain: DomainName) -> 
         network=await systems.networks.exists(key),
         volumes=await systems.volumes.of(key),
         jobs=await systems.jobs.installed(key),
+        releases=await systems.registry.releases(key, limit=ALL_RELEASES),
+        images=frozenset(tags),
     )
 
 

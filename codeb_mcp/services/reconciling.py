@@ -145,7 +145,7 @@ class Reconciliation:
         found = await observe(systems, key, domain)
         live = found.live_release
         if live is None:
-            return plan_leftovers(found, domain), None
+            return plan_leftovers(found, domain, systems.host.keep_images), None
         return await self._plan_of(project, live, found, actor)
 
     async def _plan_of(

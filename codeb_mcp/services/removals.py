@@ -70,7 +70,7 @@ class Removals:
                     f"{key} is not as it was when the plan was made",
                     hint=f"look at the plan again; its digest is {plan.digest} now",
                 )
-            return await self._carry_out(key, plan, on_progress)
+            return await self._carry_out(request, plan, on_progress)
 
     async def close(
         self,
@@ -97,7 +97,8 @@ class Removals:
             systems.locks.close(key, actor, CLOSE_SECONDS),
         ):
             plan = await self._plan(key, volumes, variables=True)
-            view = await self._carry_out(key, plan, on_progress)
+            request = RemovalRequest(key, actor, volumes=volumes)
+            view = await self._carry_out(request, plan, on_progress)
             await systems.logs.remove(key)  # a deploy that was stopped early left their folder
             return view
 
@@ -116,7 +117,8 @@ class Removals:
                 environment=key.environment,
             ):
                 plan = await self._plan(key, variables=True)
-                return await self._carry_out(key, plan, ignore_progress)
+                request = RemovalRequest(key, actor)
+                return await self._carry_out(request, plan, ignore_progress)
 
     async def plan_project(
         self, name: ProjectName, volumes: bool | None = None
@@ -158,14 +160,20 @@ class Removals:
         return ProjectRemovalView(project=name, removed=True, environments=views)
 
     async def _carry_out(
-        self, key: EnvironmentKey, plan: Plan, on_progress: OnProgress
+        self, request: RemovalRequest, plan: Plan, on_progress: OnProgress
     ) -> RemovalView:
+        key = request.key
+
         async def on_step(step: Step) -> None:
             done = plan.steps.index(step)
             await on_progress(Progress(done, len(plan.steps), sentence(step)))
 
         await apply(self._systems, plan, key, 0, on_step)
-        return await self._view(key, plan, removed=True)
+        # the network is that of its last environment, and two last ones may go at once
+        rest = await self._plan(key, request.volumes)
+        await apply(self._systems, rest, key, 0, _no_word)
+        done = Plan(plan.steps + rest.steps, plan.observed)
+        return await self._view(key, done, removed=True)
 
     async def _plan(
         self, key: EnvironmentKey, volumes: bool | None = None, *, variables: bool = False
@@ -209,6 +217,10 @@ class Removals:
     def _env_file(self, key: EnvironmentKey) -> list[str]:
         path = self._systems.secrets.path(key)
         return [path] if Path(path).exists() else []
+
+
+async def _no_word(_: Step) -> None:
+    """What is left over needs no word."""
 
 
 def _something(key: EnvironmentKey, plan: Plan) -> Plan:

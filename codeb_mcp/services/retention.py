@@ -2,9 +2,8 @@
 
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.planning.retention import kept_images, kept_logs, kept_records
+from codeb_mcp.services.observation import ALL_RELEASES
 from codeb_mcp.services.systems import Systems
-
-ALL_RELEASES = 100_000
 
 
 async def keep_newest(systems: Systems, key: EnvironmentKey, keep: int, live: int) -> None:

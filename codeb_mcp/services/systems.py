@@ -39,6 +39,7 @@ from codeb_mcp.domain.task import JobSpec, Task
 from codeb_mcp.domain.tidiness import OwnedImage
 from codeb_mcp.domain.watching import Told, unwatched
 from codeb_mcp.planning.stacks import SourceTree
+from codeb_mcp.services.calls import Calls
 from codeb_mcp.services.upkeep import Receipts, Upkeep
 
 
@@ -422,7 +423,10 @@ class Registry(Protocol):
         """Write down a release as `starting`; older ones still so become `interrupted`."""
 
     async def mark_live(self, key: EnvironmentKey, number: int, slot: Slot) -> None:
-        """Make a release the live one; the one before becomes `superseded`."""
+        """Make a release the live one.
+
+        The one before becomes `superseded`, one that is still `starting` becomes `interrupted`.
+        """
 
     async def end_release(
         self, key: EnvironmentKey, number: int, status: ReleaseStatus, message: str
@@ -432,11 +436,8 @@ class Registry(Protocol):
     async def journal(self, key: EnvironmentKey, release: int, step: str, state: str) -> None:
         """One line of what a deploy did: `state` is started, done, failed or undone."""
 
-    async def audit(self, entry: AuditEntry) -> None:
-        """Append to the audit, which nothing can change or delete."""
-
     async def audit_trail(self, limit: int = 50) -> tuple[AuditEntry, ...]:
-        """Newest first."""
+        """The audit, which nothing can change or delete; newest first."""
 
     async def replace_all(self, projects: Sequence[Project]) -> None:
         """Make the registry hold exactly these projects, with their environments and ports."""
@@ -524,6 +525,7 @@ class Systems:
     locks: Locks
     receipts: Receipts
     upkeep: Upkeep
+    calls: Calls
     clock: Clock
     certificates: Certificates
     resolver: Resolver

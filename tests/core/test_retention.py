@@ -5,9 +5,17 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codeb_mcp.domain.project import Slot
+from codeb_mcp.domain.host import Observed
+from codeb_mcp.domain.names import EnvironmentName, ProjectName
+from codeb_mcp.domain.project import EnvironmentKey, Slot
 from codeb_mcp.domain.release import Release, ReleaseStatus
-from codeb_mcp.planning.retention import kept_images, kept_logs, kept_records
+from codeb_mcp.planning.retention import (
+    kept_images,
+    kept_logs,
+    kept_records,
+    never_served,
+    spare_images,
+)
 
 STATUSES = st.sampled_from(list(ReleaseStatus))
 
@@ -52,3 +60,25 @@ def test_whatever_is_kept_includes_the_live_one_and_the_one_before(
     assert {*live, *before[:1]} <= kept
     assert kept <= {*live, *before}
     assert kept <= kept_logs(found, keep) <= kept_records(found, keep)
+
+
+def found(*statuses: ReleaseStatus, images: tuple[int, ...]) -> Observed:
+    key = EnvironmentKey(ProjectName("shop"), EnvironmentName("staging"))
+    return Observed(
+        key, 3100, None, Slot.BLUE, releases=tuple(releases(*statuses)), images=frozenset(images)
+    )
+
+
+def test_image_of_a_release_that_never_served_is_spare() -> None:
+    there = found(ReleaseStatus.STARTING, LIVE, FAILED, OLD, images=(1, 2, 3, 4))
+    assert spare_images(there, keep=5, live=3) == {4, 2}
+    assert never_served(there) == {4, 2}
+
+
+def test_image_that_a_release_takes_over_from_is_kept_and_older_ones_are_spare() -> None:
+    there = found(LIVE, OLD, OLD, images=(1, 2, 3))
+    assert spare_images(there, keep=2, live=4) == {1, 2}
+
+
+def test_image_that_the_registry_knows_nothing_of_is_not_spare() -> None:
+    assert spare_images(found(LIVE, images=(1, 7)), keep=2, live=1) == set()

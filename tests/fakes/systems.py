@@ -10,7 +10,7 @@ from codeb_mcp.adapters.env_files import EnvFiles
 from codeb_mcp.adapters.locks import FileLocks
 from codeb_mcp.adapters.logins import RegistryLoginFile
 from codeb_mcp.adapters.logs import LogFiles
-from codeb_mcp.adapters.registry import SqlReceipts, SqlRegistry, SqlUpkeep
+from codeb_mcp.adapters.registry import SqlCalls, SqlReceipts, SqlRegistry, SqlUpkeep
 from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.lifetime import Lifetime
@@ -108,6 +108,7 @@ class InMemoryHost:
             locks=FileLocks(self.folder / "locks", self.clock.now),
             receipts=SqlReceipts(self.folder / "registry.db", self.clock.now),
             upkeep=SqlUpkeep(self.folder / "registry.db", self.clock.now),
+            calls=SqlCalls(self.folder / "registry.db", self.folder / "calls", self.clock.now),
             clock=self.clock,
             certificates=self.certificates,
             resolver=self.resolver,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from codeb_mcp.adapters.registry import SqlRegistry
+from codeb_mcp.adapters.registry import SqlCalls, SqlRegistry
 from codeb_mcp.adapters.registry.schema import MIGRATIONS
 from codeb_mcp.domain.ledger import AuditEntry
 from codeb_mcp.domain.names import DomainName, EnvironmentName, ProjectName
@@ -144,7 +144,8 @@ async def test_domain_of_another_environment_is_refused(registry: SqlRegistry) -
 
 async def test_audit_cannot_be_changed_or_deleted(registry: SqlRegistry, path: Path) -> None:
     entry = AuditEntry(START, "cli:me", "deploy", {"project": "shop"}, "ok")
-    await registry.audit(entry)
+    calls = SqlCalls(path, path.parent / "calls", lambda: START)
+    await calls.end(await calls.begin(entry), entry)
     with sqlite3.connect(path) as raw:
         for statement in ("UPDATE audit SET actor = 'x'", "DELETE FROM audit"):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):

@@ -10,7 +10,7 @@ from codeb_mcp.domain.plan import Step, StopContainer
 from codeb_mcp.domain.project import EnvironmentKey, ProjectType
 from codeb_mcp.errors import InvalidRequest, Locked, StalePlan, SystemFailed
 from codeb_mcp.services import apply as applying
-from codeb_mcp.services.deployments import Deployments, DeployRequest
+from codeb_mcp.services.deployments import Deployments, DeployRequest, Progress
 from codeb_mcp.services.projects import NewProject, Projects
 from codeb_mcp.services.removals import RemovalRequest, Removals
 from codeb_mcp.services.views import RemovalView
@@ -158,3 +158,20 @@ async def test_removal_stops_the_containers_only_after_the_route_is_gone(
 ) -> None:
     kinds = [step.kind for step in (await remove(host)).plan.steps]
     assert kinds.index("RemoveRoute") < kinds.index(StopContainer.__name__)
+
+
+async def test_network_goes_though_the_last_two_environments_are_removed_at_once(
+    host: InMemoryHost,
+) -> None:
+    removals = Removals(host.systems())
+    begun = False
+
+    async def remove_the_other(_: Progress) -> None:
+        nonlocal begun
+        if not begun:
+            begun = True
+            await removals.close(STAGING, "cli:other")
+
+    await removals.close(PREVIEW, "cli:me", remove_the_other)
+    left = await host.left_behind()
+    assert (left["networks"], left["containers"]) == ([], [])

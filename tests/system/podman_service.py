@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.system.mounts import unmount_below
+
 START_SECONDS = 20.0
 # Where root may not raise limits, Podman's own defaults are refused: `setrlimit: not permitted`.
 CONFIG = """\
@@ -55,7 +57,12 @@ def podman_service(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
             _wait_for(socket_path, service, folder / "service.log")
             yield socket_path, environment
         finally:
-            _end(service, storage, {**os.environ, **environment})
+            try:
+                _end(service, storage, {**os.environ, **environment})
+            finally:
+                # or neither pytest nor anybody else could remove the folders
+                unmount_below(folder)
+                unmount_below(Path(short))
 
 
 def _runtime() -> str:

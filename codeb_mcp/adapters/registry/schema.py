@@ -110,6 +110,15 @@ receipts = Table(
     Column("started_at", String, nullable=False),
     Column("outcome", JSON(none_as_null=True)),
 )
+calls = Table(
+    "calls",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("action", String, nullable=False),
+    Column("arguments", JSON, nullable=False),
+)
 pulled_images = Table(
     "pulled_images",
     metadata,
@@ -175,5 +184,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         # A name that codeb itself brought to this host may be taken away again; others may not.
         """CREATE TABLE pulled_images (
             reference TEXT PRIMARY KEY, image_id TEXT NOT NULL, pulled_at TEXT NOT NULL)""",
+    ),
+    # A call under way. Its number is never used again: a lock is named after it.
+    (
+        """CREATE TABLE calls (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL,
+            action TEXT NOT NULL, arguments JSON NOT NULL)""",
     ),
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, delete, exc, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, exc, insert, select, update
 
 from codeb_mcp.adapters.registry.database import Database
 from codeb_mcp.adapters.registry.domain_rows import (
@@ -236,11 +236,7 @@ class SqlRegistry:
         now = self._now()
         with self._database.write() as connection:
             number = _environment_id(connection, key)
-            connection.execute(
-                update(releases)
-                .where(releases.c.environment_id == number, releases.c.status == "starting")
-                .values(status="interrupted", finished_at=to_text(now))
-            )
+            _interrupt(connection, releases.c.environment_id == number, to_text(now))
             begun = Release(
                 number=release.number,
                 image=release.image,
@@ -255,7 +251,7 @@ class SqlRegistry:
 
     @in_thread
     def mark_live(self, key: EnvironmentKey, number: int, slot: Slot) -> None:
-        """Make a release the live one; the one before becomes `superseded`."""
+        """Make a release the live one; the one before is superseded, one starting interrupted."""
         now = to_text(self._now())
         with self._database.write() as connection:
             mine = releases.c.environment_id == _environment_id(connection, key)
@@ -275,6 +271,7 @@ class SqlRegistry:
                 .where(mine, this)
                 .values(number=number, status="live", slot=str(slot), finished_at=now, message="")
             )
+            _interrupt(connection, mine, now)
             connection.execute(
                 update(projects).where(projects.c.name == str(key.project)).values(updated_at=now)
             )
@@ -306,21 +303,6 @@ class SqlRegistry:
                     release=release,
                     step=step,
                     state=state,
-                )
-            )
-
-    @in_thread
-    def audit(self, entry: AuditEntry) -> None:
-        """Append to the audit."""
-        with self._database.write() as connection:
-            connection.execute(
-                insert(audit).values(
-                    at=to_text(entry.at),
-                    actor=entry.actor,
-                    action=entry.action,
-                    arguments=dict(entry.arguments),
-                    outcome=entry.outcome,
-                    message=entry.message,
                 )
             )
 
@@ -385,6 +367,15 @@ def _environment_id(connection: Connection, key: EnvironmentKey) -> int | None:
 def _remove_job(connection: Connection, environment_id: int, name: JobName) -> bool:
     mine = (jobs.c.environment_id == environment_id, jobs.c.name == str(name))
     return connection.execute(delete(jobs).where(*mine)).rowcount > 0
+
+
+def _interrupt(connection: Connection, mine: ColumnElement[bool], now: str) -> None:
+    """Whoever was starting a release is gone: the environment's lock is another's now."""
+    connection.execute(
+        update(releases)
+        .where(mine, releases.c.status == "starting")
+        .values(status="interrupted", finished_at=now)
+    )
 
 
 def _load_environment(connection: Connection, key: EnvironmentKey) -> Environment:

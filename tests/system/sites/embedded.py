@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Self
 
 from examples.demo import busybox_root
+from tests.system.mounts import unmount_below
 
 from .site import CONFIG, Ended, Site, Snapshot, caddy_config, routes_of
 
@@ -62,10 +63,11 @@ class EmbeddedSite(Site):
 
     def close(self) -> None:
         """Remove everything: containers, processes, storage."""
-        self.codeb("local", "start")
-        self.codeb("local", "stop", "--containers", "--yes")
-        for mounted in _mounts_below(self.folder):
-            subprocess.run(["umount", "-l", mounted], check=False)
+        try:
+            self.codeb("local", "start")
+            self.codeb("local", "stop", "--containers", "--yes")
+        finally:
+            unmount_below(self.folder)
         shutil.rmtree(self.folder)
 
     def command(self) -> list[str]:
@@ -156,9 +158,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _mounts_below(folder: Path) -> list[str]:
-    lines = Path("/proc/self/mounts").read_text().splitlines()
-    mounts = [line.split()[1] for line in lines]
-    return sorted((each for each in mounts if each.startswith(f"{folder}/")), reverse=True)
