@@ -19,10 +19,16 @@ _REGEX = r"(?<=[(,=:\[!&|?{};\n])\ ?/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\
 _TRIPLE = r'[rRbBfFuU]{0,2}"""[\s\S]*?"""|[rRbBfFuU]{0,2}\'\'\'[\s\S]*?\'\'\''
 _HASH = r"(?:(?<=[\s;])|^)\#[^\n]*"
 _MARKUP = r"<!--[\s\S]*?(?:-->|\Z)"
+_JSX_TEXT = r"(?<=[\w\"'/}])>[^<>{}=;\n]{2,400}(?=</)"
 
 
 def _family(comment: str, string: str) -> re.Pattern[str]:
     return re.compile(rf"(?P<c>{comment})|(?P<s>{string})", re.M)
+
+
+def _tagged(comment: str, string: str) -> re.Pattern[str]:
+    """Of a language in which text stands between tags: shown, not run."""
+    return re.compile(rf"(?P<c>{comment})|(?P<t>{_JSX_TEXT})|(?P<s>{string})", re.M)
 
 
 _QUOTES = f"{_DOUBLE}|{_SINGLE}"
@@ -53,11 +59,9 @@ _FAMILIES: dict[Language, re.Pattern[str]] = {
     Language.INI: _family(r"(?:(?<=\s)|^)[\#;][^\n]*", r"(?!)"),
     Language.MARKUP: _family(_MARKUP, _QUOTES),
 }
-# what stands between two tags is shown, not run
-_JSX_TEXT = r"(?<=[\w\"'/}])>[^<>{}=;\n]{2,400}(?=</)"
 _DIALECTS = {
-    ".tsx": _family(_SLASHES, f"{_JSX_TEXT}|{_QUOTES}|{_TEMPLATE}|{_REGEX}"),
-    ".jsx": _family(_SLASHES, f"{_JSX_TEXT}|{_QUOTES}|{_TEMPLATE}|{_REGEX}"),
+    ".tsx": _tagged(_SLASHES, f"{_QUOTES}|{_TEMPLATE}|{_REGEX}"),
+    ".jsx": _tagged(_SLASHES, f"{_QUOTES}|{_TEMPLATE}|{_REGEX}"),
     ".vue": _family(f"{_MARKUP}|{_SLASHES}", f"{_QUOTES}|{_TEMPLATE}"),
     ".svelte": _family(f"{_MARKUP}|{_SLASHES}", f"{_QUOTES}|{_TEMPLATE}"),
     ".astro": _family(f"{_MARKUP}|{_SLASHES}", f"{_QUOTES}|{_TEMPLATE}"),
@@ -117,8 +121,9 @@ def _masked(pattern: re.Pattern[str] | None, language: Language, text: str) -> M
         blank = _blank(found)
         live.append(between)
         code.append(between)
-        if match.lastgroup == "c":
-            comments.append((match.start(), found))
+        if match.lastgroup in ("c", "t"):
+            if match.lastgroup == "c":
+                comments.append((match.start(), found))
             live.append(blank)
             code.append(blank)
         else:

@@ -61,7 +61,7 @@ def scripts(side: Side) -> Iterator[Found]:
         case Language.JSON | Language.TOML:
             yield from _of_entries(side)
         case Language.INI:
-            yield from _of_entries(side)
+            yield from _of_ini(side)
         case Language.MAKE:
             yield from _of_make(side)
         case Language.DOCKER:
@@ -112,6 +112,18 @@ def _of_entries(side: Side) -> Iterator[Found]:
             text = entry.value.replace('\\"', '"').replace("\\\\", "\\")
             ignoring = side.place.language is Language.INI and text.startswith("- ")
             yield _found(text.removeprefix("- "), entry.index, entry.key, ignoring)
+
+
+def _of_ini(side: Side) -> Iterator[Found]:
+    """Commands of a key, one a line as `tox.ini` has them."""
+    lines = side.live_lines()
+    seen: set[int] = set()
+    for entry in entries(side):
+        if entry.index in seen or not entry.value or not _SCRIPT_KEYS.search(entry.key):
+            continue
+        seen.add(entry.index)
+        text = entry.value if entry.path[-1] != ITEM else lines[entry.index].strip()
+        yield _found(text.removeprefix("- "), entry.index, entry.key, text.startswith("- "))
 
 
 def _of_make(side: Side) -> Iterator[Found]:

@@ -136,6 +136,9 @@ def change_of(
     whole = wholes.get(file.path, Whole(None, None))
     new = _whole_side(file, place, whole.new, "+") or _fragments(file, place, "+")
     old = _whole_side(file, old_place, whole.old, "-") or _fragments(file, old_place, "-")
+    if not file.hunks:
+        # a rename or a mode alone: something to hang a finding on
+        new = old = (Side(place, [""], 1, frozenset(), frozenset()),)
     return Change(file, place, old_place, new, old)
 
 

@@ -14,10 +14,13 @@ from codeb_mcp.guard.checks.commands import command_hits
 from codeb_mcp.guard.checks.config import config_hits
 from codeb_mcp.guard.checks.evading import evading_hits
 from codeb_mcp.guard.checks.fetching import remote_hits
+from codeb_mcp.guard.checks.files import file_hits
 from codeb_mcp.guard.checks.images import image_hits
 from codeb_mcp.guard.checks.modes import mode_hits
+from codeb_mcp.guard.checks.narrowing import narrowing_hits
 from codeb_mcp.guard.checks.patterns import pattern_hits
 from codeb_mcp.guard.checks.people import people_hits
+from codeb_mcp.guard.checks.rethrow import rethrow_hits
 from codeb_mcp.guard.checks.softening import softened
 from codeb_mcp.guard.checks.swallow import swallow_hits
 from codeb_mcp.guard.checks.testing import test_change_hits
@@ -33,6 +36,9 @@ _CHANGE_CHECKS = (
     test_change_hits,
     config_hits,
     workflow_hits,
+    narrowing_hits,
+    file_hits,
+    rethrow_hits,
     image_hits,
     evading_hits,
     people_hits,

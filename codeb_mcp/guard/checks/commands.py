@@ -173,9 +173,14 @@ def _swallows(right: list[Item]) -> str:
         return "nothing" if right else ""
     if any(_fails(c, alone=len(commands) == 1) for c in commands):
         return ""
+    if all(not command.words for command in commands):
+        return "assignment" if len(commands) == 1 and commands[0].assignments else ""
+    commands = [command for command in commands if command.words]
     first = commands[0]
-    if not first.words:
-        return "assignment" if first.assignments and len(commands) == 1 else ""
+    if first.name == "travis_terminate" and first.words[1:] == ("0",):
+        return "exit 0"
+    if first.name == "eval" and "$(…)" in first.words[1:2]:
+        return "substitution"
     if first.words[0] in ("$(…)",):
         return "substitution" if len(first.words) == 1 else ""
     if re.fullmatch(r"[\d\s=<>+-]+", command_text(first)):

@@ -40,7 +40,7 @@ _CODE = re.compile(r"\b\d{1,3}\b|EXIT_(?:FAILURE|SUCCESS)")
 _TYPE = re.compile(r": (?:[\w.]+(?:<[\w., \[\]]{0,60}>)?(?:\[\])?(?: \| )?){1,6}")
 # Rust, Swift, PHP: an error that was passed on and is now dropped
 _DROPPED = (
-    (re.compile(r"\?;?$"), re.compile(r"\.ok\(\);?$|^let _ = ")),
+    (re.compile(r"\?;?$"), re.compile(r"\.ok\(\);?$|^let _ = |\.unwrap_or(?:_default|_else)?\([^;]{0,60}\);?$")),
     (re.compile(r"\btry [^?!]"), re.compile(r"\btry\? ")),
     (re.compile(r"^\$?\w.*\("), re.compile(r"^@\w+\(|= @\w+\(")),
 )

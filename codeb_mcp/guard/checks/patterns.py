@@ -14,6 +14,10 @@ _MARKS = re.compile(
 )
 _TAIL = re.compile(r"[ \t]*(?:\*+/|-->|-\}|\*\))[ \t]*$")
 _NEXT = re.compile(r"(?<![`'\"\w])(?=(?:#|//)[ \t]*\w)")
+_SPREAD = re.compile(
+    r"/\*+[\s*]{0,40}((?:eslint|@?ts-|biome|deno|tslint|jshint|pyright)[^*]{1,400})"
+)
+"""A directive that is written over several lines of one comment."""
 _TALKERS = frozenset(("echo", "printf", "cat", "grep", "rg", "sed", "awk"))
 """Their words are text, not options of a check."""
 _FAKE = re.compile(
@@ -64,6 +68,8 @@ def comment_parts(text: str) -> Iterator[tuple[int, str]]:
                 previous, stripped = stripped, _MARKS.sub("", stripped, count=1).strip()
             if stripped:
                 yield number, stripped
+    if "\n" in text and (whole := _SPREAD.match(text)):
+        yield 0, squeezed(whole[1].replace("\n", " "))
 
 
 def _comments(reading: Reading, rules: Rules) -> Iterator[Hit]:

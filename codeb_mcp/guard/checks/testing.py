@@ -66,7 +66,10 @@ _MEDIUM = re.compile(
     r"|assert)\.(?:Contains|Greater|Less|Regexp|ErrorAs|Error|Panics)\(|\.contains\("
     r"|expect\.(?:arrayContaining|objectContaining|stringContaining)|pytest\.raises\("
 )
-_SUBJECT = re.compile(r"(?:expect|assertThat|assert\w*[!.]?\w*)\s?\(?\s?(.{1,40})")
+_SUBJECT = re.compile(
+    r"(?:expect|assertThat|assert\w*[!.]?\w*|require\.\w+)\s?\(?\s?(?:t, ?|not )?(.{1,60}?)"
+    r"(?: ?(?:[=!<>]=|[<>,;)]\.?)| (?:is|in|not|to)\b|\)?$)"
+)
 _LITERAL = re.compile(
     r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`[^`\n]*`|(?<![\w.])-?\d[\w.]*|\b(?:true|false"
     r"|True|False|null|None|nil|undefined)\b"
@@ -279,6 +282,8 @@ def _same_subject(old: str, new: str) -> bool:
     one, other = _SUBJECT.search(old), _SUBJECT.search(new)
     if not one or not other:
         return False
+    if one[1].rstrip(")") == other[1].rstrip(")"):
+        return True
     head = min(len(one[1]), len(other[1]), 8)
     return head >= 3 and one[1][:head] == other[1][:head]
 

@@ -1,0 +1,156 @@
+"""Checks that still run and look at less: fewer paths, fewer goals, only by hand."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from codeb_mcp.guard.checks.families import families_of, families_of_text
+from codeb_mcp.guard.checks.testing import replaced
+from codeb_mcp.guard.entries import Entry
+from codeb_mcp.guard.places import Language, Role
+from codeb_mcp.guard.reading import Hit, Pair, Reading
+from codeb_mcp.guard.rules import Severity
+from codeb_mcp.guard.shell import Command
+from codeb_mcp.guard.words import words
+
+_LOOKING = words(
+    "eslint tsc jest vitest mocha pytest mypy ruff flake8 pylint pyright prettier stylelint "
+    "biome oxlint rubocop rspec phpstan phpunit psalm bandit shellcheck golangci-lint go ava "
+    "cypress playwright py.test basedpyright ty black isort hadolint yamllint tsd nyc c8"
+)
+_VALUED = frozenset(
+    ("-c", "--config", "-p", "--project", "-o", "--output-file", "-f", "--format", "-n", "--ext")
+)
+_PATH = re.compile(
+    r"[\w.*{},@/\[\]-]*(?:/|\*|\.[a-z]{1,5}$|^\.{1,3}$)[\w.*{},@/\[\]:-]*|(?:src|lib|app)"
+)
+_GOALS = re.compile(r"^([\w.-]{1,60}) ?:(?!=) ?([\w. -]{0,300})$")
+_BY_HAND = re.compile(r"^(?:manual|never)$")
+_RUNS = frozenset(("script", "run", "commands", "command", "steps", "entry", "args", "id"))
+
+
+def narrowing_hits(pairs: Sequence[Pair]) -> Iterator[Hit]:
+    """The checks of which the change leaves a part."""
+    for pair in pairs:
+        language = pair.change.place.language
+        if pair.change.place.role in (Role.FIXTURE, Role.DOCS):
+            continue
+        yield from _paths(pair)
+        if language is Language.MAKE:
+            yield from _goals(pair)
+        elif language is Language.YAML:
+            yield from _jobs(pair)
+            yield from _by_hand(pair)
+
+
+def _paths(pair: Pair) -> Iterator[Hit]:
+    """`eslint .` that became `eslint src/index.ts`."""
+    old = [command for command in _looking(pair.old)]
+    for reading, command in _looking(pair.new):
+        match = next((o for _, o in old if _tool(o) == _tool(command)), None)
+        if match is None or any(c.words == command.words for _, c in old):
+            continue
+        before, after = _arguments(match), _arguments(command)
+        if after and all(_beneath(path, before) for path in after) and set(after) != set(before):
+            weight = Severity.BLOCK if any(_narrow(p) for p in after) else Severity.REVIEW
+            yield reading.hit("scope-narrowed", weight, command.line, " ".join(after)[:120])
+
+
+def _looking(readings: tuple[Reading, ...]) -> Iterator[tuple[Reading, Command]]:
+    for reading in readings:
+        if reading.side.changed and not reading.words.isdisjoint(_LOOKING):
+            for command, _ in reading.commands:
+                if command.line in reading.side.changed and _tool(command):
+                    yield reading, command
+
+
+def _tool(command: Command) -> str:
+    return next((w for w in command.words[:5] if w.rsplit("/", 1)[-1] in _LOOKING), "")
+
+
+def _arguments(command: Command) -> list[str]:
+    """The paths that the tool is given, not those of its options."""
+    rest = list(command.words)
+    rest = rest[rest.index(_tool(command)) + 1 :]
+    paths: list[str] = []
+    for at, word in enumerate(rest):
+        if word.startswith("-") or (at and rest[at - 1] in _VALUED):
+            continue
+        if _PATH.fullmatch(word):
+            paths.append(word.removeprefix("./") or ".")
+    return paths
+
+
+def _beneath(path: str, before: Sequence[str]) -> bool:
+    """Whether `path` is one of those looked at before, or lies in one of them."""
+    if not before:
+        return True
+    return any(
+        top in (".", "./...", "...", "**", "*")
+        or path == top
+        or path.startswith(f"{top.rstrip('/*')}/")
+        for top in before
+    )
+
+
+def _narrow(path: str) -> bool:
+    """Whether `path` is one file, or a folder within a folder."""
+    return (bool(re.search(r"\.[a-z]{1,5}$", path)) and "*" not in path) or path.strip("/").count(
+        "/"
+    ) > 1
+
+
+def _goals(pair: Pair) -> Iterator[Hit]:
+    """`check: lint test` that became `check: lint`."""
+    for old, (reading, index, new) in replaced(pair):
+        one, other = _GOALS.match(old), _GOALS.match(new)
+        if one and other and one[1] == other[1]:
+            for goal in one[2].split():
+                if goal not in other[2].split() and families_of_text(goal):
+                    yield reading.hit("check-removed", Severity.BLOCK, index, f"-{goal}")
+
+
+def _checking_jobs(readings: tuple[Reading, ...]) -> dict[str, tuple[Reading, Entry]]:
+    """The jobs of a pipeline that check something, by name."""
+    found: dict[str, tuple[Reading, Entry]] = {}
+    for reading in readings:
+        lines = (
+            {command.line for command, _ in reading.commands if families_of(command.words)}
+            if reading.side.changed or reading.side.cuts
+            else set()
+        )
+        for entry in reading.entries:
+            if entry.index in lines and len(entry.path) > 1:
+                found.setdefault(entry.path[0], (reading, entry))
+    return found
+
+
+def _jobs(pair: Pair) -> Iterator[Hit]:
+    """A job that a dot before its name hides."""
+    if pair.change.place.role is not Role.CI:
+        return
+    gone = {text for _, _, text in pair.removed_lines()}
+    for reading, index, text in pair.added_lines():
+        if re.fullmatch(r"\.[\w-]+:", text) and text[1:] in gone:
+            yield reading.hit("workflow-disabled", Severity.BLOCK, index, text)
+
+
+def _by_hand(pair: Pair) -> Iterator[Hit]:
+    """A check that was run by itself and now waits for a person."""
+    role = pair.change.place.role
+    if role not in (Role.CI, Role.HOOK):
+        return
+    jobs: dict[str, tuple[Reading, Entry]] | None = None
+    for reading in pair.new:
+        for entry in reading.entries:
+            if entry.index not in reading.side.changed or not _BY_HAND.match(entry.value):
+                continue
+            if entry.last == "stages" and role is Role.HOOK:
+                yield reading.hit(
+                    "workflow-disabled", Severity.BLOCK, entry.index, "stages: manual"
+                )
+            elif entry.last == "when" and role is Role.CI:
+                jobs = _checking_jobs(pair.old) if jobs is None else jobs
+                if entry.path[0] in jobs:
+                    yield reading.hit(
+                        "workflow-disabled", Severity.BLOCK, entry.index, f"when: {entry.value}"
+                    )
