@@ -140,8 +140,9 @@ _LOCKS = words(
 _MANIFESTS = words(
     "package.json pyproject.toml setup.py setup.cfg requirements.txt go.mod cargo.toml pom.xml "
     "build.gradle build.gradle.kts composer.json gemfile pipfile constraints.txt "
-    "pubspec.yaml mix.exs"
+    "pubspec.yaml mix.exs cmakelists.txt"
 )
+_REQUIREMENTS = re.compile(r"requirements[\w.-]*\.(?:txt|in)")
 _CI = re.compile(
     r"(?:^|/)(?:\.github/(?:workflows|actions)/|\.gitlab-ci|\.gitlab/ci/|\.circleci/|\.buildkite/"
     r"|azure-pipelines|\.azure-pipelines/|\.travis\.ya?ml$|appveyor\.ya?ml$|\.drone\.ya?ml$"
@@ -167,7 +168,7 @@ _FIXTURE = re.compile(
     r"|test[-_]cases|examples?[-_]bad)/"
 )
 _CONFIG = re.compile(
-    r"(?:^|/)(?:[tj]sconfig[^/]*\.json|[^/]*\.config\.(?:[mc]?[jt]s|json)|\.?eslint[^/]*"
+    r"(?:^|/)(?:[tj]sconfig[^/]*\.json|[^/]*\.config\.(?:[mc]?[jt]s|json)|\.eslint[^/]*|eslint\.config[^/]*|eslint\.(?:json|ya?ml)"
     r"|\.prettier[^/]*|biome\.jsonc?|\.oxlint[^/]*|\.stylelint[^/]*|jest\.[^/]*|vitest\.[^/]*"
     r"|\.mocharc[^/]*|\.nycrc[^/]*|\.c8rc[^/]*|cypress\.json|playwright\.[^/]*|karma\.[^/]*"
     r"|mypy\.ini|\.mypy\.ini|pyrightconfig\.json|\.?ruff\.toml|\.flake8|tox\.ini|pytest\.ini"
@@ -248,9 +249,10 @@ def _language(lower: str, name: str) -> Language:
 def _role(lower: str, name: str) -> Role:
     if name in _LOCKS:
         return Role.LOCK
+    manifest = name in _MANIFESTS or bool(_REQUIREMENTS.fullmatch(name))
     for pattern, role in _ROLES:
-        if pattern.search(lower):
+        if pattern.search(lower) and not (manifest and role is Role.DOCS):
             return role
-    if name in _MANIFESTS or re.fullmatch(r"requirements[\w.-]*\.(?:txt|in)", name):
+    if manifest:
         return Role.MANIFEST
     return Role.SOURCE

@@ -58,9 +58,14 @@ class Reading:
         )
 
     @cached_property
+    def lower(self) -> str:
+        """The whole stretch in lower case."""
+        return self.side.text.lower()
+
+    @cached_property
     def words(self) -> frozenset[str]:
         """The words of the whole stretch, in lower case."""
-        text = self.side.text.lower()
+        text = self.lower
         found = frozenset(_WORD.findall(text))
         if self.place.language in _SHELLS and _SPLIT_WORD.search(text):
             found |= frozenset(_WORD.findall(_QUOTE.sub("", text)))
@@ -134,7 +139,7 @@ def _changed(readings: tuple[Reading, ...], live: bool) -> Iterator[tuple[Readin
 
 
 def _squeezed_lines(text: str) -> list[str]:
-    return [line.strip() for line in _SPACES.sub(" ", text).split("\n")]
+    return [" ".join(line.split()) for line in text.split("\n")]
 
 
 def squeezed(line: str) -> str:

@@ -23,6 +23,8 @@ _SEPARATING = frozenset(("then", "do", "else", "elif"))
 _CONDITIONS = frozenset(("if", "while", "until", "elif"))
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w{0,80})\+?=(.*)", re.S)
 _VARIABLE = re.compile(r"\$(?:\{([A-Za-z_]\w{0,80})(?::?-([^}]{0,200}))?\}|([A-Za-z_]\w{0,80}))")
+_SAYS = re.compile(r"\s*(?:echo|printf)(?: -\w+)? ([\"']?)([\w./-]{1,80})\1\s*")
+"""A substitution that only says a word."""
 _PREFIXES = frozenset(
     (
         "sudo",
@@ -291,9 +293,13 @@ class _Parser:
         if self._depth < DEEPEST:
             for body, line in token.inner:
                 self._nest("substitution", body, line)
-        if "$" not in token.value:
-            return token.value
-        return _VARIABLE.sub(self._value, token.value)
+        value = token.value
+        if "$" not in value:
+            return value
+        for body, _ in token.inner:
+            if said := _SAYS.fullmatch(body):
+                value = value.replace("$(…)", said[2], 1)
+        return _VARIABLE.sub(self._value, value)
 
     def _value(self, match: re.Match[str]) -> str:
         name = match[1] or match[3]

@@ -154,7 +154,7 @@ class _Lexer:
         if char == "\\":
             if text.startswith("\n", self._at + 1):
                 self._go(self._at + 2)
-                return False
+                return True
             parts.append(text[self._at + 1 : self._at + 2])
             self._at += 2
         elif char == "'":

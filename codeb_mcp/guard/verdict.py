@@ -13,6 +13,7 @@ from codeb_mcp.guard.allowances import Allowance
 from codeb_mcp.guard.checks.commands import command_hits
 from codeb_mcp.guard.checks.config import config_hits
 from codeb_mcp.guard.checks.evading import evading_hits
+from codeb_mcp.guard.checks.exactness import exactness_hits
 from codeb_mcp.guard.checks.fetching import remote_hits
 from codeb_mcp.guard.checks.files import file_hits
 from codeb_mcp.guard.checks.images import image_hits
@@ -21,9 +22,11 @@ from codeb_mcp.guard.checks.narrowing import narrowing_hits
 from codeb_mcp.guard.checks.patterns import pattern_hits
 from codeb_mcp.guard.checks.people import people_hits
 from codeb_mcp.guard.checks.rethrow import rethrow_hits
+from codeb_mcp.guard.checks.secrets import secret_hits
 from codeb_mcp.guard.checks.softening import softened
 from codeb_mcp.guard.checks.swallow import swallow_hits
 from codeb_mcp.guard.checks.testing import test_change_hits
+from codeb_mcp.guard.checks.unguarded import unguarded_hits
 from codeb_mcp.guard.checks.workflow import workflow_hits
 from codeb_mcp.guard.diff import parse_diff
 from codeb_mcp.guard.places import place_of
@@ -39,11 +42,13 @@ _CHANGE_CHECKS = (
     narrowing_hits,
     file_hits,
     rethrow_hits,
+    unguarded_hits,
+    exactness_hits,
     image_hits,
     evading_hits,
     people_hits,
 )
-_SIDE_CHECKS = (command_hits, remote_hits, mode_hits, swallow_hits)
+_SIDE_CHECKS = (command_hits, remote_hits, mode_hits, swallow_hits, secret_hits)
 _TOKEN = re.compile(r"\w+")
 _CANDIDATES = 40
 

@@ -32,7 +32,7 @@ _FAILING = re.compile(
 _CLEANUP = words(
     "rm rmdir kill pkill killall umount popd pushd dropdb dropuser userdel groupdel deluser unlink "
     "losetup "
-    "swapoff fuser rmmod modprobe mkdir ln chown cp mv touch stty tput reset xattr"
+    "swapoff wait fuser rmmod modprobe mkdir ln chown cp mv touch stty tput reset xattr"
 )
 _CLEANUP_PAIRS = re.compile(
     r"^(?:(?:docker|podman|nerdctl)(?:[ -]compose)? (?:\S+ ){0,3}(?:rm|rmi|stop|kill|down|prune"
@@ -97,7 +97,7 @@ def _rank(severity: Severity) -> int:
 def _list_hits(kind: str, items: list[Item], found: Found) -> Iterator[Trick]:
     for at, item in enumerate(items):
         if item.before == "||":
-            yield from _alternative(kind, items, at)
+            yield from _alternative(kind, items, at, found)
         yield from _sequence(kind, items, at, found)
         yield from pipe_tricks(items, at)
         yield from _piped_to_true(items, at)
@@ -119,11 +119,13 @@ def _chain_end(items: list[Item], at: int) -> int:
     return end
 
 
-def _alternative(kind: str, items: list[Item], at: int) -> Iterator[Trick]:
+def _alternative(kind: str, items: list[Item], at: int, found: Found) -> Iterator[Trick]:
     """`A || B` where B neither fails nor does what A should have done."""
     how = _swallows(items[at : _chain_end(items, at)])
     left = commands_of(items[_chain_start(items, at) : at])
     if not how or any(item.tested for item in items[_chain_start(items, at) : at]):
+        return
+    if how == "assignment" and _looked_at(items[at].node, found):
         return
     what = " && ".join(command_text(c) for c in left)[:160] + " || " + how
     checked = any(is_check(c.words) for c in left)
@@ -143,6 +145,15 @@ def _alternative(kind: str, items: list[Item], at: int) -> Iterator[Trick]:
     if gentle and how not in ("true", "exit 0", "continue", "break"):
         return
     yield "error-ignored", items[at], Severity.REVIEW if gentle else Severity.BLOCK, what
+
+
+def _looked_at(node: Command | Group, found: Found) -> bool:
+    """Whether what `|| code=$?` keeps is tested or returned later."""
+    if not isinstance(node, Command) or not node.assignments:
+        return False
+    name, value = node.assignments[0]
+    later = rf"(?:\bexit|\breturn|\[|\(\(|\btest)[^\n;]{{0,60}}\b{re.escape(name)}\b"
+    return value == "$?" and bool(re.search(later, found.text))
 
 
 def _is_cleanup(commands: Sequence[Command]) -> bool:
@@ -179,8 +190,9 @@ def _swallows(right: list[Item]) -> str:
     first = commands[0]
     if first.name == "travis_terminate" and first.words[1:] == ("0",):
         return "exit 0"
-    if first.name == "eval" and "$(…)" in first.words[1:2]:
-        return "substitution"
+    if first.name == "eval" and first.words[1:]:
+        said = first.words[1].split()[:1]
+        return "eval" if said and (said[0] in _NOTHING or said[0] == "$(…)") else ""
     if first.words[0] in ("$(…)",):
         return "substitution" if len(first.words) == 1 else ""
     if re.fullmatch(r"[\d\s=<>+-]+", command_text(first)):

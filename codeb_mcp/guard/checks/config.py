@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from codeb_mcp.guard.checks.thresholds import threshold_hits
+from codeb_mcp.guard.checks.thresholds import gradle_hits, threshold_hits
 from codeb_mcp.guard.entries import ITEM, Entry
 from codeb_mcp.guard.places import Language, Role
 from codeb_mcp.guard.reading import Hit, Pair, Reading
@@ -13,7 +13,10 @@ from codeb_mcp.guard.words import words
 Found = tuple[Reading, Entry]
 
 _LINTER = re.compile(
-    r"eslint|biome|oxlint|stylelint|tslint|htmlhint|jshint|solhint|xo\.config|commitlint|rslint"
+    r"^\.?(?:eslint|biome|oxlint|stylelint|tslint|htmlhint|jshint|solhint|commitlint|rslint|xo)"
+    r"(?:rc)?(?:[.-][\w.-]*)?(?:\.config\.\w+|rc(?:\.\w+)?|\.(?:json|jsonc|ya?ml|toml)|ignore)$"
+    r"|^\.?(?:eslint|stylelint|jshint|tslint|htmlhint|solhint)rc(?:\.\w+)?$|^(?:eslint|xo|biome|stylelint"
+    r"|commitlint)\.config\.\w+$"
 )
 _RANKS = {"off": 0, "0": 0, "warn": 1, "warning": 1, "1": 1, "info": 1, "error": 2, "2": 2, "on": 2}
 _CODE = re.compile(
@@ -36,6 +39,9 @@ _SELECTING = re.compile(
     r"|testMatch|projects|packages|checks|plugins|extends|linters|lib_not|reporters_not|tests"
     r"|paths|source)$"
 )
+_FINDING = re.compile(
+    r"^(?:python_(?:files|classes|functions)|testRegex|testMatch|specPattern|spec|testDir|test_pattern)$"
+)
 _TOOLS = re.compile(
     r"(?i)(?:^|\.)(?:ruff|mypy|pytest|coverage|flake8|pylint|pyright|basedpyright|bandit|vulture"
     r"|eslintConfig|eslint|jest|nyc|c8|vitest|ava|mocha|pycodestyle|pydocstyle|pep257|lint"
@@ -51,6 +57,10 @@ _SHARED = re.compile(
     r"\bconfigs[.\[]|[\"'][\w@/:.-]*(?:recommended|airbnb|standard|strict)[\w/-]*[\"']"
     r"|\bextends[\"']? ?[:(]? ?\[? ?[\"'][\w@./]"
 )
+_PRESET = re.compile(
+    r"(?i)\b(?:strict|recommended|stylistic|essential|base|all)\w{0,20}(?:-type-checked)?\b"
+)
+_PRESETS = ("base", "stylistic", "essential", "recommended", "strict", "all")
 _GENERATED = re.compile(
     r"(?i)(?:^|/|\*|\!|\b)(?:dist|build|out|output|coverage|node_modules|vendor|vendored|generated"
     r"|__generated__|gen|\.next|\.nuxt|\.?venv|env"
@@ -86,6 +96,7 @@ def config_hits(pairs: Sequence[Pair]) -> Iterator[Hit]:
     )
     for pair in pairs:
         place = pair.change.place
+        yield from gradle_hits(pair)
         if place.language is Language.IGNORE or place.name in _IGNORE_FILES:
             yield from _ignore_file(pair)
         elif place.role in (Role.CONFIG, Role.MANIFEST, Role.CI, Role.HOOK) or _LINTER.search(
@@ -133,6 +144,7 @@ def _config_file(pair: Pair, enabled: frozenset[str]) -> Iterator[Hit]:
             yield from _lint_rules(pair, new, old, enabled)
         yield from _lists(pair, new, old)
         yield from _no_longer_strict(pair, new, old)
+        yield from _patterns_of_tests(new, old)
     yield from threshold_hits(pair, new, old)
 
 
@@ -217,10 +229,25 @@ def _no_longer_strict(pair: Pair, new: list[Found], old: list[Found]) -> Iterato
         return
     added = " ".join(text for _, _, text in pair.added_lines())
     if _SHARED.search(added):
+        yield from _weaker_preset(pair, added)
         return
     for reading, index, text in pair.removed_lines():
         if _SHARED.search(text):
             yield reading.hit("rule-disabled", Severity.BLOCK, index, text[:120])
+
+
+def _weaker_preset(pair: Pair, added: str) -> Iterator[Hit]:
+    """A shared set of rules that another, smaller one took the place of."""
+    after = max((_preset(text) for text in _PRESET.findall(added)), default=-1)
+    for reading, index, text in pair.removed_lines():
+        if max((_preset(found) for found in _PRESET.findall(text)), default=-1) > after >= 0:
+            yield reading.hit("rule-disabled", Severity.BLOCK, index, text[:120])
+
+
+def _preset(name: str) -> int:
+    lowered = name.lower()
+    rank = next((at for at, each in enumerate(_PRESETS) if each in lowered), 0)
+    return 2 * rank + ("type" in lowered)
 
 
 def _lists(pair: Pair, new: list[Found], old: list[Found]) -> Iterator[Hit]:
@@ -251,6 +278,7 @@ def _lists(pair: Pair, new: list[Found], old: list[Found]) -> Iterator[Hit]:
         if pair.change.place.name == "package.json" or (
             entry.last in ("files", "packages", "source")
             and "tsconfig" not in pair.change.place.name
+            and not _TOOLS.search(entry.key)
         ):
             continue
         covered = any(
@@ -316,6 +344,13 @@ def _left_out(pair: Pair, reading: Reading, entry: Entry) -> str:
         and not reading.side.whole
     ):
         return "rule-disabled"
+    if _LINTER.search(place.name) and entry.last == "files" and entry.path[-1] == ITEM:
+        near = range(entry.index + 1, min(entry.index + 4, len(reading.live)))
+        old_rules = any(
+            "rules" in reading.live[at] and at not in reading.side.changed for at in near
+        )
+        if old_rules and not value.startswith(("**/", "*.", "**")):
+            return "scope-narrowed"
     if "tsconfig" in place.name and entry.last == "exclude":
         return "scope-narrowed"
     if (
@@ -326,6 +361,16 @@ def _left_out(pair: Pair, reading: Reading, entry: Entry) -> str:
     ):
         return "scope-narrowed"
     return ""
+
+
+def _patterns_of_tests(new: list[Found], old: list[Found]) -> Iterator[Hit]:
+    """By which names a runner finds its tests: another pattern finds fewer."""
+    before = {entry.key: entry.value for _, entry in old if _FINDING.match(entry.last)}
+    for reading, entry in new:
+        was = before.get(entry.key, entry.value)
+        if _FINDING.match(entry.last) and was not in (entry.value, "") and was not in entry.value:
+            key = f"{entry.last}: {was} to {entry.value}"
+            yield reading.hit("scope-narrowed", Severity.BLOCK, entry.index, key[:120])
 
 
 def _looks_like_path(text: str) -> bool:

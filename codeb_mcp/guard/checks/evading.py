@@ -37,10 +37,18 @@ _PASSES = re.compile(
     r"|\bexit\( ?EXIT_SUCCESS|process\.exitCode ?= ?0"
 )
 _CODE = re.compile(r"\b\d{1,3}\b|EXIT_(?:FAILURE|SUCCESS)")
-_TYPE = re.compile(r": (?:[\w.]+(?:<[\w., \[\]]{0,60}>)?(?:\[\])?(?: \| )?){1,6}")
+_WIDE = re.compile(r"(?::|->|<|,|\||\[) ?(?:typing\.|t\.)?[aA]ny\b")
+_TYPE = re.compile(r"(?::|->) [^=;(){}:]{1,120}?(?= ?(?:[=;,){:]|$))")
 # Rust, Swift, PHP: an error that was passed on and is now dropped
 _DROPPED = (
-    (re.compile(r"\?;?$"), re.compile(r"\.ok\(\);?$|^let _ = |\.unwrap_or(?:_default|_else)?\([^;]{0,60}\);?$")),
+    (
+        re.compile(r"\?;?$"),
+        re.compile(r"\.ok\(\);?$|^let _ = |\.unwrap_or(?:_default|_else)?\([^;]{0,60}\);?$"),
+    ),
+    (
+        re.compile(r"\.(?:unwrap\(\)|expect\([^()]{0,80}\));?$"),
+        re.compile(r"^let _ = |\.ok\(\);?$"),
+    ),
     (re.compile(r"\btry [^?!]"), re.compile(r"\btry\? ")),
     (re.compile(r"^\$?\w.*\("), re.compile(r"^@\w+\(|= @\w+\(")),
 )
@@ -98,8 +106,13 @@ def _exit_codes(pair: Pair) -> Iterator[Hit]:
 
 
 def _any_for_a_type(old: str, new: str) -> bool:
-    wide = re.compile(r": (?:typing\.)?[aA]ny\b")
-    if not wide.search(new) or wide.search(old) or not re.search(r": [\w<{\[]", old):
+    if not _WIDE.search(new) or _WIDE.search(old) or not re.search(r"(?::|->) [\w<{\[]", old):
+        return False
+    if "@overload" in new or new.endswith("..."):
+        return False
+    # a parameter for a type that had none is more exact than before
+    generic = re.search(r"[<\[] ?(?:typing\.|t\.)?[aA]ny\b", new)
+    if generic and not re.search(r"(?::|->) [\w.]+ ?[<\[]", old):
         return False
     return _TYPE.sub(": ·", old) == _TYPE.sub(": ·", new)
 

@@ -32,6 +32,14 @@ _FETCH_RUN = re.compile(
 )
 
 
+_ROUNDABOUT = _FETCHERS | words("base64 b64decode atob iex frombase64string xxd openssl fromhex")
+_RUNNERS = words("exec eval compile function execsync system __import__ iex invoke")
+_SOURCES = words(
+    "b64decode base64 atob buffer fromhex codecs decompress frombase64string requests urlopen "
+    "fetch iwr irm invoke downloadstring"
+)
+
+
 def pipe_tricks(items: list[Item], at: int) -> Iterator[Trick]:
     """`A | sh`, `curl … | sh`, `A | true`."""
     item = items[at]
@@ -79,9 +87,7 @@ def _has_script(command: Command) -> bool:
 
 def remote_hits(reading: Reading) -> Iterator[Hit]:
     """What is fetched and run without a pipe: `sh <(curl …)`, `eval "$(curl …)"`."""
-    if reading.words.isdisjoint(
-        _FETCHERS | {"base64", "b64decode", "atob", "iex", "frombase64string"}
-    ):
+    if reading.words.isdisjoint(_ROUNDABOUT):
         return
     for found in reading.scripts:
         for kind, script in found.script.inner:
@@ -97,6 +103,8 @@ def remote_hits(reading: Reading) -> Iterator[Hit]:
                                     rule, Severity.BLOCK, outer.line, "substituted and run"
                                 )
     if reading.place.language is Language.PROSE:
+        return
+    if reading.words.isdisjoint(_RUNNERS) or reading.words.isdisjoint(_SOURCES):
         return
     for index, line in enumerate(reading.live):
         if _EVALUATED.search(line):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from codeb_mcp.guard.checks.families import families_of, families_of_text
+from codeb_mcp.guard.checks.patterns import command_text
 from codeb_mcp.guard.checks.testing import replaced
 from codeb_mcp.guard.entries import Entry
 from codeb_mcp.guard.places import Language, Role
@@ -24,7 +25,14 @@ _PATH = re.compile(
     r"[\w.*{},@/\[\]-]*(?:/|\*|\.[a-z]{1,5}$|^\.{1,3}$)[\w.*{},@/\[\]:-]*|(?:src|lib|app)"
 )
 _GOALS = re.compile(r"^([\w.-]{1,60}) ?:(?!=) ?([\w. -]{0,300})$")
-_BY_HAND = re.compile(r"^(?:manual|never)$")
+_BY_HAND = re.compile(r"^(?:manual|never|on_fail|on_failure|delayed)$")
+_CHOOSING = re.compile(
+    r"(?<=\s)(?:-k|-m|-t|-g|-run|--grep|--fgrep|--testNamePattern|--test-name-pattern"
+    r"|--testPathPatterns?|--filter|--tests|--only|--onlyChanged|--changed|--changedSince"
+    r"|--findRelatedTests|--related|--spec|--suite|--lf|--last-failed|--tag|--tags|--include"
+    r"|-Dtest|--example|--group|--testsuite|--lastCommit)(?=[= ]|$)"
+)
+_KEPT_LISTS = re.compile(r"^(?:jobs|needs|requires|dependsOn|depends_on|stages)$")
 _RUNS = frozenset(("script", "run", "commands", "command", "steps", "entry", "args", "id"))
 
 
@@ -40,14 +48,19 @@ def narrowing_hits(pairs: Sequence[Pair]) -> Iterator[Hit]:
         elif language is Language.YAML:
             yield from _jobs(pair)
             yield from _by_hand(pair)
+            yield from _lists(pair)
 
 
 def _paths(pair: Pair) -> Iterator[Hit]:
     """`eslint .` that became `eslint src/index.ts`."""
-    old = [command for command in _looking(pair.old)]
+    old = list(_looking(pair.old))
     for reading, command in _looking(pair.new):
         match = next((o for _, o in old if _tool(o) == _tool(command)), None)
         if match is None or any(c.words == command.words for _, c in old):
+            continue
+        chosen = _CHOOSING.search(command_text(command))
+        if chosen and not _CHOOSING.search(command_text(match)):
+            yield reading.hit("scope-narrowed", Severity.BLOCK, command.line, chosen.group())
             continue
         before, after = _arguments(match), _arguments(command)
         if after and all(_beneath(path, before) for path in after) and set(after) != set(before):
@@ -109,21 +122,6 @@ def _goals(pair: Pair) -> Iterator[Hit]:
                     yield reading.hit("check-removed", Severity.BLOCK, index, f"-{goal}")
 
 
-def _checking_jobs(readings: tuple[Reading, ...]) -> dict[str, tuple[Reading, Entry]]:
-    """The jobs of a pipeline that check something, by name."""
-    found: dict[str, tuple[Reading, Entry]] = {}
-    for reading in readings:
-        lines = (
-            {command.line for command, _ in reading.commands if families_of(command.words)}
-            if reading.side.changed or reading.side.cuts
-            else set()
-        )
-        for entry in reading.entries:
-            if entry.index in lines and len(entry.path) > 1:
-                found.setdefault(entry.path[0], (reading, entry))
-    return found
-
-
 def _jobs(pair: Pair) -> Iterator[Hit]:
     """A job that a dot before its name hides."""
     if pair.change.place.role is not Role.CI:
@@ -135,22 +133,52 @@ def _jobs(pair: Pair) -> Iterator[Hit]:
 
 
 def _by_hand(pair: Pair) -> Iterator[Hit]:
-    """A check that was run by itself and now waits for a person."""
+    """A check that was run by itself and now waits for a person, or for a failure."""
     role = pair.change.place.role
     if role not in (Role.CI, Role.HOOK):
         return
-    jobs: dict[str, tuple[Reading, Entry]] | None = None
+    before: set[tuple[str, ...]] | None = None
     for reading in pair.new:
         for entry in reading.entries:
             if entry.index not in reading.side.changed or not _BY_HAND.match(entry.value):
                 continue
             if entry.last == "stages" and role is Role.HOOK:
-                yield reading.hit(
-                    "workflow-disabled", Severity.BLOCK, entry.index, "stages: manual"
-                )
+                yield reading.hit("workflow-disabled", Severity.BLOCK, entry.index, entry.last)
             elif entry.last == "when" and role is Role.CI:
-                jobs = _checking_jobs(pair.old) if jobs is None else jobs
-                if entry.path[0] in jobs:
-                    yield reading.hit(
-                        "workflow-disabled", Severity.BLOCK, entry.index, f"when: {entry.value}"
-                    )
+                before = {c.words for _, c in _checks(pair.old)} if before is None else before
+                if _holds_check(reading, entry, before):
+                    what = f"when: {entry.value}"
+                    yield reading.hit("workflow-disabled", Severity.BLOCK, entry.index, what)
+
+
+def _checks(readings: tuple[Reading, ...]) -> Iterator[tuple[Reading, Command]]:
+    for reading in readings:
+        for command, _ in reading.commands:
+            if families_of(command.words):
+                yield reading, command
+
+
+def _holds_check(reading: Reading, when: Entry, before: set[tuple[str, ...]]) -> bool:
+    """Whether the job or step that `when` belongs to runs a check that was run before."""
+    lines = {c.line for _, c in _checks((reading,)) if c.words in before}
+    parent = when.path[: when.path.index("when")] if "when" in when.path else when.path[:-1]
+    if parent[-2:-1] == ("rules",):
+        parent = parent[:-2]
+    return any(
+        entry.index in lines and entry.path[: len(parent)] == parent and entry.path != when.path
+        for entry in reading.entries
+    )
+
+
+def _lists(pair: Pair) -> Iterator[Hit]:
+    """A checking job that no list of jobs names any more."""
+    if pair.change.place.role is not Role.CI or pair.change.file.deleted:
+        return
+    kept = {
+        entry.value for r in pair.new for entry in r.entries if _KEPT_LISTS.match(entry.last)
+    } | {entry.last for r in pair.new for entry in r.entries if "jobs" in entry.path}
+    for reading in pair.old:
+        for entry in reading.entries:
+            gone = entry.index in reading.side.changed and _KEPT_LISTS.match(entry.last)
+            if gone and entry.value and entry.value not in kept and families_of_text(entry.value):
+                yield reading.hit("check-removed", Severity.BLOCK, entry.index, entry.value)

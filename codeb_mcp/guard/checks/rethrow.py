@@ -8,9 +8,10 @@ from codeb_mcp.guard.reading import Hit, Pair, Reading
 from codeb_mcp.guard.rules import Severity
 
 _PASSES_ON = re.compile(
-    r"^(?:\} ?)?(?:throw\b|raise\b|rethrow\b|panic\(|return (?:nil, )?(?:err\b|fmt\.Errorf|errors\.)"
-    r"|return Err\(|return (?:await )?Promise\.reject\(|reject\(|next\(\w|(?:sys|process|os)\.[eE]xit\("
-    r"|exit\(?[ (][1-9]|process\.exitCode ?= ?[1-9]|\w+\.setFailed\()"
+    r"^(?:\} ?)?(?:throw\b|raise\b|rethrow\b|panic\("
+    r"|return (?:nil, )?(?:err\b|fmt\.Errorf|errors\.)|return Err\("
+    r"|return (?:await )?Promise\.reject\(|reject\(|next\(\w"
+    r"|(?:sys|process|os)\.[eE]xit\(|exit\(?[ (][1-9]|process\.exitCode ?= ?[1-9]|\w+\.setFailed\()"
 )
 _HANDLER = re.compile(
     r"\b(?:catch|except|rescue|err != nil|Err\()\b|\.on\( ?[\"']error[\"']|\.catch\(|error\) ?=>"

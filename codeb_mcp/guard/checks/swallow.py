@@ -39,7 +39,7 @@ _DEFAULT = re.compile(
 _YES_OR_NO = re.compile(r"^return (?:true|false|0|-1)\b")
 _LOG_ONLY = re.compile(
     r"^(?:console\.\w+|log(?:ger)?\.\w+|self\.\w*log\w*\.\w+|logging\.\w+|print(?:ln|f)?"
-    r"|System\.out\.\w+|e\.printStackTrace)\(.*\);?$"
+    r"|System\.out\.\w+|e\.printStackTrace)\(.*\);?$|^echo\b[^;]*;?$"
 )
 _EXCEPT = re.compile(r"^(\s*)except\b([^:\n]*(?:\([^()\n]*\)[^:\n]*)?):\s*(.*)$")
 _BROAD = re.compile(
@@ -51,6 +51,7 @@ _TELLING = re.compile(
     r"|NameError|RuntimeError"
 )
 """Narrow, and yet what a defect raises: dropping it around code that was there hides the defect."""
+_IN_TRY = re.compile(r"\btry ?\{ ?([^{}]{4,120}?);? ?\}")
 _RESCUE = re.compile(r"^(\s*)rescue\b(.*)$")
 _WORDS = frozenset(("catch", "except", "rescue", "err"))
 
@@ -135,6 +136,8 @@ def _wraps(reading: Reading, index: int) -> bool:
         line = reading.live[at]
         if at in side.changed and len(line) > 5 and line in moved:
             return True
+        if inside := _IN_TRY.search(line):
+            return any(len(inside[1]) > 4 and inside[1] in m for m in moved)
         if at != index and re.match(r"try\b", line):
             # `try { users = await load(); }` around what was `const users = await load();`
             inner = re.sub(r"^try ?[:{]? ?", "", line)

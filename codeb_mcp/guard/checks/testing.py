@@ -40,7 +40,7 @@ _TABLE = re.compile(
     r"|test_case|it\.each|describe\.each|TestCase\("
 )
 _ASSERTION = re.compile(
-    r"(?<![\w])(?:expect\w*\(|expect\(|assert\w*[\s(!.]|self\.assert\w+\(|should\b|verify\w*\("
+    r"(?<![\w])(?:expect\w*\(|expect\(|assert\w*[\s(!.]|self\.assert\w+\(|(?<=\.)should\b|verify\w*\("
     r"|require\.\w+\(|XCTAssert\w*\(|(?:EXPECT|ASSERT)_\w+\("
     r"|t\.(?:Error|Errorf|Fatal|Fatalf|Fail|FailNow)\(|pytest\.(?:raises|warns)\(|refute\w*\b"
     r"|must_\w+|is_expected|check\w*\(|untilUpdated\(|Assert\.\w+\("
@@ -70,6 +70,12 @@ _SUBJECT = re.compile(
     r"(?:expect|assertThat|assert\w*[!.]?\w*|require\.\w+)\s?\(?\s?(?:t, ?|not )?(.{1,60}?)"
     r"(?: ?(?:[=!<>]=|[<>,;)]\.?)| (?:is|in|not|to)\b|\)?$)"
 )
+_CALLS = re.compile(
+    r"(?<![\w!])(?!(?:expect|assert|require|should|verify|check|to[A-Z]|is[A-Z]|has[A-Z]|len\b|str\b|int\b|list\b"
+    r"|set\b|sorted\b|String\b|Assert|XCT|self\.assert|EXPECT|ASSERT|pytest|any\b|all\b|type\b|isinstance))"
+    r"([A-Za-z_][\w.]*)(?=\()"
+)
+"""What is called within an assertion, but for the words of the assertion itself."""
 _LITERAL = re.compile(
     r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`[^`\n]*`|(?<![\w.])-?\d[\w.]*|\b(?:true|false"
     r"|True|False|null|None|nil|undefined)\b"
@@ -240,7 +246,7 @@ def _rank(line: str) -> int:
 
 def _paired(each: _Tests, alone: bool) -> Iterator[Hit]:
     """An assertion that took the place of another: less exact, or fitted to the code."""
-    if each.pair.change.place.role is Role.SOURCE:
+    if each.pair.change.place.role is Role.SOURCE and not _asserts_in_source(each.pair):
         return
     fitted = _only_expectations(each.pair)
     for old_text, (reading, index, new_text) in replaced(each.pair):
@@ -256,11 +262,19 @@ def _paired(each: _Tests, alone: bool) -> Iterator[Hit]:
         if _slower(old_text, new_text):
             yield reading.hit("timeout-raised", Severity.REVIEW, index, new_text[:120])
         elif after < before and _same_subject(old_text, new_text):
-            weight = Severity.BLOCK if after <= 1 else Severity.REVIEW
+            weight = Severity.BLOCK if after <= 1 or alone else Severity.REVIEW
             yield reading.hit("assertion-weakened", weight, index, new_text[:120])
         elif old_text != new_text and _LITERAL.sub("·", old_text) == _LITERAL.sub("·", new_text):
             weight = Severity.BLOCK if alone and fitted else Severity.REVIEW
             yield reading.hit("expectation-changed", weight, index, new_text[:120])
+
+
+def _asserts_in_source(pair: Pair) -> bool:
+    """Whether a source file holds its tests, as those of Rust do."""
+    if pair.change.place.language is not Language.RUST:
+        return False
+    changed = [t for lines in (pair.added_lines(), pair.removed_lines()) for _, _, t in lines if t]
+    return all(text.startswith(("assert", "}", "#")) for text in changed)
 
 
 def _only_expectations(pair: Pair) -> bool:
@@ -282,7 +296,9 @@ def _same_subject(old: str, new: str) -> bool:
     one, other = _SUBJECT.search(old), _SUBJECT.search(new)
     if not one or not other:
         return False
-    if one[1].rstrip(")") == other[1].rstrip(")"):
+    if one[1].strip("()") == other[1].strip("()"):
+        return True
+    if set(_CALLS.findall(old)) & set(_CALLS.findall(new)):
         return True
     head = min(len(one[1]), len(other[1]), 8)
     return head >= 3 and one[1][:head] == other[1][:head]
@@ -346,6 +362,9 @@ def _mocked(each: _Tests) -> Iterator[Hit]:
             elif match := _PATCH.search(line):
                 parts = match[1].lower().split(".")
                 if stem in parts[:-1]:
-                    yield reading.hit(
-                        "subject-mocked", Severity.REVIEW, index, squeezed(match.group())[:80]
+                    called = any(
+                        _ASSERTION.search(text) and f"{parts[-1]}(" in text.lower()
+                        for text in reading.live
                     )
+                    weight = Severity.BLOCK if called else Severity.REVIEW
+                    yield reading.hit("subject-mocked", weight, index, squeezed(match.group())[:80])

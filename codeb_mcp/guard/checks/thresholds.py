@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from codeb_mcp.guard.checks.testing import replaced
 from codeb_mcp.guard.entries import Entry
-from codeb_mcp.guard.places import Role
+from codeb_mcp.guard.places import Language, Role
 from codeb_mcp.guard.reading import Hit, Pair, Reading
 from codeb_mcp.guard.rules import Severity
 
@@ -18,13 +19,19 @@ _THRESHOLD = re.compile(
     r"|covered_?ratio|minCoverage)$"
 )
 _CEILING = re.compile(
-    r"(?i)(?:^|\.)(?:max[-_]?warnings|errorLevel|allowedWarnings|max[-_](?:complexity|line-length"
+    r"(?i)(?:^|\.)(?:max[-_]?(?:warnings|issues|errors|violations|problems)|errorLevel|allowedWarnings|max[-_](?:complexity|line-length"
     r"|statements|branches|args|returns|locals|nested\S*)|line[-_]length|maxSize|cyclomatic\S*"
     r"|fail_over|threshold_percent|maxDepth)$"
 )
 _TIMEOUT = re.compile(
     r"(?i)(?:^|[._])[\w-]*(?:timeout|retries|attempts|retry_wait\w*|deadline)[\w-]*$"
 )
+_ASSIGNED = re.compile(
+    r"\b(max(?:Issues|Errors|Warnings|Violations)|min(?:imum|Coverage|Score)?|toolLevel|threshold"
+    r"|mutationThreshold|coverageThreshold)\b"
+    r"[ \w.]{0,20}(?:=|\.set\(|\()? ?(\d{1,9}(?:\.\d{1,6})?)\b"
+)
+_RETRYING = frozenset((Role.CONFIG, Role.TEST))
 _LEVELS = ("info", "low", "moderate", "medium", "high", "critical", "none")
 _AUDIT_LEVEL = re.compile(
     r"(?i)(?:^|\.)(?:audit[-_]?level|auditLevel|severity-threshold|fail-on-severity"
@@ -63,6 +70,19 @@ def threshold_hits(
             yield reading.hit("threshold-lowered", Severity.BLOCK, entry.index, f"-{entry.key}")
 
 
+def gradle_hits(pair: Pair) -> Iterator[Hit]:
+    """The same for build files that are code: `maxIssues = 50`, `minimum = 0.5`."""
+    if pair.change.place.language is not Language.JVM or pair.change.place.role is Role.TEST:
+        return
+    for old, (reading, index, new) in replaced(pair):
+        one, other = _ASSIGNED.search(old), _ASSIGNED.search(new)
+        if one and other and one[1] == other[1]:
+            lower = float(other[2]) < float(one[2])
+            if lower if re.search(r"(?i)min|threshold|level", one[1]) else not lower and old != new:
+                what = f"{one[1]}: {one[2]} to {other[2]}"
+                yield reading.hit("threshold-lowered", Severity.BLOCK, index, what)
+
+
 def _worse(pair: Pair, entry: Entry, was: str) -> tuple[str, Severity] | None:
     key, value = entry.key, entry.value
     if _AUDIT_LEVEL.search(key):
@@ -80,8 +100,11 @@ def _worse(pair: Pair, entry: Entry, was: str) -> tuple[str, Severity] | None:
     ):
         return "threshold-lowered", Severity.BLOCK
     if _CEILING.search(key) and other_number > one_number:
-        hard = re.search(r"(?i)warnings|errorLevel", key)
+        hard = re.search(r"(?i)warnings|issues|errors?|violations|problems", key)
         return "threshold-lowered", Severity.BLOCK if hard else Severity.REVIEW
+    retried = re.search(r"(?i)(?:retries|reruns|retry)$", key)
+    if retried and other_number > one_number and pair.change.place.role in _RETRYING:
+        return "test-retried", Severity.BLOCK
     if _TIMEOUT.search(key) and other_number > one_number:
         return "timeout-raised", Severity.REVIEW
     return None
