@@ -12,7 +12,7 @@ from codeb_mcp.adapters.auth_file import AuthFile
 from codeb_mcp.adapters.podman_build import build_file, build_image
 from codeb_mcp.adapters.podman_client import Podman
 from codeb_mcp.adapters.podman_pull import Puller
-from codeb_mcp.domain.host import ResolvedImage
+from codeb_mcp.domain.host import LABEL, ResolvedImage
 from codeb_mcp.domain.names import ImageReference
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.domain.tidiness import OwnedImage
@@ -22,6 +22,7 @@ from codeb_mcp.errors import InvalidRequest
 _IMAGE_ID = re.compile(r"[0-9a-f]{12,64}")
 _RELEASE_TAG = re.compile(r"r([1-9][0-9]*)")
 _OURS = "localhost/codeb/"
+_WHICH = ("project", "environment", "release")
 
 
 class PodmanImages:
@@ -111,7 +112,7 @@ class PodmanImages:
     async def untag(self, tag: str) -> None:
         """Take a name away, and the image with it when that was its last; absent is fine.
 
-        A tag that a container was made from stays: its restart would look for it.
+        The tag of a release that a container runs stays, whatever name the container knows.
         """
         if not tag.startswith(_OURS):
             raise InvalidRequest(
@@ -167,12 +168,18 @@ class PodmanImages:
 def _untag(client: Any, tag: str) -> None:
     containers = client.api.get("/containers/json", params={"all": True})
     containers.raise_for_status()
-    if any(seen["Image"] == tag for seen in containers.json()):
+    if any(tag in (seen["Image"], _tag_of(seen)) for seen in containers.json()):
         return
     answer = client.api.delete(f"/images/{quote(tag, safe='')}")
     # 404: it is gone; 409: a container uses the image and this is its last name
     if answer.status_code not in (404, 409):
         answer.raise_for_status()
+
+
+def _tag_of(container: Mapping[str, Any]) -> str:
+    """The tag of the release that a container of codeb's says it runs."""
+    label = {word: (container.get("Labels") or {}).get(f"{LABEL}.{word}", "") for word in _WHICH}
+    return f"{_OURS}{label['project']}/{label['environment']}:r{label['release']}"
 
 
 def _owned(images: list[dict[str, Any]]) -> Iterator[OwnedImage]:

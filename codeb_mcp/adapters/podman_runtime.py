@@ -120,8 +120,9 @@ def _require_ours(seen: dict[str, Any], key: EnvironmentKey, slot: Slot, home: s
 def _create_and_start(client: Any, spec: ContainerSpec) -> None:
     Path(spec.log_path).parent.mkdir(parents=True, exist_ok=True)
     try:
+        # by id: a tag can be moved between the look at it and the start
         container = client.containers.create(
-            spec.image, list(spec.command) or None, **_options(spec)
+            spec.image_id, list(spec.command) or None, **_options(spec)
         )
     except OSError as error:
         raise start_error(spec, error) or error from None

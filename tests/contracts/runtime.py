@@ -60,6 +60,16 @@ class RuntimeContract:
         assert (seen.restarts, seen.exit_code) == (0, None)
         assert seen.pid
 
+    async def test_a_release_runs_the_image_of_its_id_whatever_its_tag_says(
+        self, host: ContainerHost
+    ) -> None:
+        spec = await spec_for(host, SHOP)
+        other = await host.images.pull(await host.image(Application.MUTE))
+        await host.images.tag(other.id, spec.image)
+        await host.runtime.start(spec)
+        await answers(host, spec.host_port)
+        assert (await seen_when(host, Slot.BLUE, "up")).image_id == spec.image_id != other.id
+
     async def test_starting_the_same_release_again_changes_nothing(
         self, host: ContainerHost
     ) -> None:

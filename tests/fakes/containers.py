@@ -188,7 +188,7 @@ class FakeRuntime:
             if seen.running and same_release(seen, spec):
                 return
             self._remove(spec.name)
-        if spec.image not in self.images.local:
+        if spec.image_id not in self.images.local.values():
             raise InvalidRequest(f"there is no image {spec.image}", code="image_not_found")
         if not self.probe.port_is_free(spec.host_port) or spec.host_port in self._ports():
             raise SystemFailed(f"port {spec.host_port} is taken", code="port_taken")

@@ -130,7 +130,7 @@ class TestPodmanRuntime(RuntimeContract, RealRuntimeContract):
         assert await host.runtime.observe(SHOP) == {}
 
     async def test_a_release_whose_image_is_gone_is_told_so(self, host: RealHost) -> None:
-        spec = await spec_for(host, SHOP, release=9)
+        spec = replace(await spec_for(host, SHOP, release=9), image_id="f" * 64)
         await host.images.untag(spec.image)
         async with fails_with(InvalidRequest, "image_not_found", spec.image):
             await host.runtime.start(spec)
