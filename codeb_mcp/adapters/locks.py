@@ -72,6 +72,22 @@ class FileLocks:
         return str(_read(path)["who"])
 
     @asynccontextmanager
+    async def recall(self, key: EnvironmentKey) -> AsyncIterator[None]:
+        """Ask who holds the lock to leave the old slot as it is, if draining is all it does."""
+        self._make_folder()
+        path = self._path(key, "recall")
+        descriptor = self._try(path)
+        try:
+            yield
+        finally:
+            if descriptor is not None:  # else another asks for the same, which will do
+                unlock_and_remove(path, descriptor)
+
+    async def recalled(self, key: EnvironmentKey) -> bool:
+        """Whether someone asks for that, or closes the environment."""
+        return is_locked(self._path(key, "recall")) or is_locked(self._path(key, "closing"))
+
+    @asynccontextmanager
     async def alone(self, name: str, wait: float) -> AsyncIterator[None]:
         """Be the only one at work under `name`; raise Locked after `wait` seconds."""
         self._make_folder()

@@ -135,6 +135,10 @@ def _replacement(
     unused = serving is None and found.route is None
     slot = Slot.BLUE if unused else found.marker.other
     spec = _spec(wanted, found, route.blue_port, slot)
+    idle, live = found.containers.get(slot), found.live_release
+    if idle is not None and live is not None and idle.running and idle.release < live.number:
+        # a rollback has ended the draining of what served before: it may still be answering
+        yield Drain(wanted.key, slot, spec.host_port, wanted.drain_timeout)
     yield StartContainer(spec)
     yield CheckHealth(spec, wanted.health)
     if serving is not None and not routed:

@@ -11,6 +11,10 @@ from codeb_mcp.domain.host import Json, Route
 from codeb_mcp.domain.project import EnvironmentKey, Slot
 
 SERVER = "codeb"
+STREAM_CLOSE_DELAY = "24h"
+"""How long websockets go on in a configuration that was replaced: a change for another domain is
+no reason to close them. Those of a slot that was switched away from end with its container.
+"""
 
 
 def marker_path(key: EnvironmentKey, live_folder: str) -> str:
@@ -48,7 +52,11 @@ def route_json(route: Route, live_folder: str) -> Json:
 
 
 def _proxy(port: int) -> dict[str, Any]:
-    return {"handler": "reverse_proxy", "upstreams": [{"dial": f"127.0.0.1:{port}"}]}
+    return {
+        "handler": "reverse_proxy",
+        "upstreams": [{"dial": f"127.0.0.1:{port}"}],
+        "stream_close_delay": STREAM_CLOSE_DELAY,
+    }
 
 
 def server_json(listen: str, *, tls: bool) -> Json:

@@ -55,6 +55,7 @@ from codeb_mcp.errors import (
 from codeb_mcp.services.retention import keep_newest
 from codeb_mcp.services.surroundings import surround
 from codeb_mcp.services.systems import Systems
+from codeb_mcp.services.together import at_once
 
 Undo: TypeAlias = Callable[[], Awaitable[object]]
 OnStep: TypeAlias = Callable[[Step], Awaitable[None]]
@@ -65,6 +66,7 @@ CERTIFICATE_HINT = (
     "are open to the world; Caddy's log (journalctl -u caddy) says what the authority answered"
 )
 PUBLIC_SECONDS = 5.0
+TELL_SECONDS = 1.0
 FIRST_POLL = 0.01
 POLL_GROWTH = 1.5
 SLOWEST_POLL = 0.2
@@ -79,28 +81,60 @@ class Unhealthy(DeployFailed):
 async def apply(
     systems: Systems, plan: Plan, key: EnvironmentKey, release: int, on_step: OnStep
 ) -> None:
-    """Carry out `plan`. When a step fails, those before it are undone and its error raised."""
+    """Carry out `plan`. When a step fails, those before it are undone and its error raised.
+
+    So it is when the caller is cancelled, but not once a release is recorded as live: from then
+    on the plan is carried out to its end. A rollback to the slot that is drained, or somebody
+    who closes the environment, ends the draining: what is left is theirs to plan.
+    """
+    with anyio.CancelScope() as decided:
+        await _apply(systems, plan, key, release, on_step, decided)
+
+
+async def _apply(
+    systems: Systems,
+    plan: Plan,
+    key: EnvironmentKey,
+    release: int,
+    on_step: OnStep,
+    decided: anyio.CancelScope,
+) -> None:
     undone: list[tuple[Step, Undo]] = []
+    # written together with the next line: each write waits for the disk
+    done = ""
     try:
         for step in plan.steps:
-            await on_step(step)
-            await systems.registry.journal(key, release, sentence(step), "started")
+            await (_tell(on_step, step) if decided.shield else on_step(step))
+            decided.shield = decided.shield or isinstance(step, RecordRelease)
+            await systems.registry.journal(key, release, sentence(step), "started", after=done)
+            done = ""
             undo = await _undo_of(systems, step)
             if undo is not None:
                 undone.append((step, undo))
             await _perform(systems, step)
-            await systems.registry.journal(key, release, sentence(step), "done")
+            done = sentence(step)
             if isinstance(step, RecordRelease):
                 undone.clear()
+            if isinstance(step, Drain) and decided.shield and await systems.locks.recalled(key):
+                break
+        if done:
+            await systems.registry.journal(key, release, done, "done")
     except BaseException as error:
         with anyio.CancelScope(shield=True):
-            await _note(systems, key, release, step, "failed")
+            await _note(systems, key, release, step, "failed", after=done)
             left = [await _undo(systems, key, release, *each) for each in reversed(undone)]
             if isinstance(error, DeployFailed):
                 error.rolled_back = any(isinstance(each, SwitchSlot) for each, _ in undone)
         if isinstance(error, CodebError) and any(left):
             error.message += "; could not undo: " + "; ".join(filter(None, left))
         raise
+
+
+async def _tell(on_step: OnStep, step: Step) -> None:
+    """Say that a step begins, to one who may be gone: what is decided is not held up by that."""
+    gone = (anyio.BrokenResourceError, anyio.ClosedResourceError)
+    with anyio.move_on_after(TELL_SECONDS), contextlib.suppress(*gone):
+        await on_step(step)
 
 
 async def _undo(
@@ -117,11 +151,11 @@ async def _undo(
 
 
 async def _note(
-    systems: Systems, key: EnvironmentKey, release: int, step: Step, state: str
+    systems: Systems, key: EnvironmentKey, release: int, step: Step, state: str, after: str = ""
 ) -> None:
     """Journal where that is possible: on a full disk what was done must be undone all the same."""
     with contextlib.suppress(CodebError):
-        await systems.registry.journal(key, release, sentence(step), state)
+        await systems.registry.journal(key, release, sentence(step), state, after=after)
 
 
 async def _undo_of(systems: Systems, step: Step) -> Undo | None:
@@ -198,8 +232,8 @@ async def _perform(systems: Systems, step: Step) -> None:
             await _check_public(systems, domain, policy)
         case RecordRelease(key, release, slot):
             await systems.registry.mark_live(key, release, slot)
-        case Drain(_, _, port, timeout):
-            await _drain(systems, port, timeout)
+        case Drain(key, _, port, timeout):
+            await _drain(systems, port, timeout, key)
         case StopContainer(key, slot, _):
             await systems.runtime.stop(key, slot)
         case PruneImages(key, keep, live):
@@ -253,8 +287,12 @@ async def wait_until_healthy(systems: Systems, spec: ContainerSpec, policy: Heal
     deadline = clock.monotonic() + policy.patience
     delays = _delays(policy.interval)
     for tries in itertools.count(1):
-        answer = await systems.probe.get(spec.host_port, policy.path, policy.timeout)
-        seen = (await systems.runtime.observe(spec.key)).get(spec.slot)
+        async with at_once() as looks:
+            asked = looks.create_task(
+                systems.probe.get(spec.host_port, policy.path, policy.timeout)
+            )
+            found = looks.create_task(systems.runtime.observe(spec.key))
+        answer, seen = asked.result(), found.result().get(spec.slot)
         if seen is None or seen.state is ContainerState.EXITED or seen.restarts > 0:
             code = "" if seen is None or seen.exit_code is None else f" (exit {seen.exit_code})"
             raise Unhealthy(f"stopped by itself{code} before it was healthy", code="exited")
@@ -328,12 +366,17 @@ async def _check_public(systems: Systems, domain: DomainName, policy: HealthPoli
         await clock.sleep(next(delays))
 
 
-async def _drain(systems: Systems, port: int, seconds: float) -> None:
-    """Wait for the requests that are still being answered; those that outlast it are cut off."""
+async def _drain(
+    systems: Systems, port: int, seconds: float, key: EnvironmentKey | None = None
+) -> None:
+    """Wait for the requests that are still being answered; those that outlast it are cut off.
+
+    With `key` no longer than until its slot is recalled.
+    """
     deadline = systems.clock.monotonic() + seconds
     delays = _delays(SLOWEST_POLL)
     while await systems.proxy.requests_in_flight(port) > 0:
         left = deadline - systems.clock.monotonic()
-        if left <= 0:
+        if left <= 0 or (key is not None and await systems.locks.recalled(key)):
             return
         await systems.clock.sleep(min(next(delays), left))

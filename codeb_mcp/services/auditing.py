@@ -29,6 +29,9 @@ async def audited(
     except CodebError as error:
         outcome, message, failed = error.code, error.message, True
         raise
+    except anyio.get_cancelled_exc_class():
+        outcome, failed = "cancelled", True
+        raise
     except BaseException as error:
         outcome, message, failed = "aborted", type(error).__name__, True
         raise

@@ -39,6 +39,7 @@ from codeb_mcp.services.sources import (
     reference_of,
     resolve,
     rollback_target,
+    standing_by,
     version_of,
 )
 from codeb_mcp.services.systems import Systems
@@ -46,6 +47,7 @@ from codeb_mcp.services.views import DeployView, PlanView
 
 # First deploys of many environments at once all want the lowest free port, and one gets it.
 REPLANS = 20
+RECALL_SECONDS = 3.0
 PREPARATIONS = 2
 
 
@@ -156,7 +158,17 @@ class Deployments:
         systems, key = self._systems, request.key
         await systems.registry.project(key.project)
         purpose = f"deploy {described(request.source)}"
-        async with systems.locks.hold(key, request.actor, purpose, request.wait):
+        async with contextlib.AsyncExitStack() as held:
+            if await standing_by(systems, key, request.source):
+                async with systems.locks.recall(key):
+                    wait = max(request.wait, RECALL_SECONDS)
+                    await held.enter_async_context(
+                        systems.locks.hold(key, request.actor, purpose, wait)
+                    )
+            else:
+                await held.enter_async_context(
+                    systems.locks.hold(key, request.actor, purpose, request.wait)
+                )
             yield
 
     async def rollback(

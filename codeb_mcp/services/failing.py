@@ -40,6 +40,7 @@ async def record_failure(
         read = f"read_logs project={key.project} environment={key.environment} release={number}"
         error.hint = error.hint or missing_capability(key.project, lines) or read
     if started:
-        message = mask(str(error.message if isinstance(error, CodebError) else error))
+        said = error.message if isinstance(error, CodebError) else str(error) or "cancelled"
+        message = mask(said)
         with contextlib.suppress(CodebError):  # as on a full disk: the first error counts
             await systems.registry.end_release(key, number, ReleaseStatus.FAILED, message)

@@ -5,6 +5,7 @@ from codeb_mcp.domain.names import DomainName
 from codeb_mcp.domain.ports import PortKind, candidates
 from codeb_mcp.domain.project import Environment, EnvironmentKey, Project
 from codeb_mcp.services.systems import Systems
+from codeb_mcp.services.together import at_once
 
 ALL_RELEASES = 100_000
 
@@ -23,27 +24,34 @@ async def observe(systems: Systems, key: EnvironmentKey, domain: DomainName) -> 
         free = await systems.registry.next_free_port(
             kind, candidates(kind, key.environment.kind), systems.probe.port_is_free
         )
-    containers = await systems.runtime.observe(key)
-    tags = await systems.images.release_tags(key)
-    latest = environment.latest.number if environment and environment.latest else 0
-    numbers = (latest, *tags, *(seen.release for seen in containers.values()))
     names = names_of(environment, domain)
-    records = [record for name in names for record in await systems.dns.records(name)]
+    async with at_once() as looks:
+        containers = looks.create_task(systems.runtime.observe(key))
+        tags = looks.create_task(systems.images.release_tags(key))
+        records = [looks.create_task(systems.dns.records(name)) for name in names]
+        marker = looks.create_task(systems.markers.slot(key))
+        route = looks.create_task(systems.proxy.route(f"codeb-{key.slug}"))
+        network = looks.create_task(systems.networks.exists(key))
+        volumes = looks.create_task(systems.volumes.of(key))
+        jobs = looks.create_task(systems.jobs.installed(key))
+        releases = looks.create_task(systems.registry.releases(key, limit=ALL_RELEASES))
+    latest = environment.latest.number if environment and environment.latest else 0
+    numbers = (latest, *tags.result(), *(seen.release for seen in containers.result().values()))
     return Observed(
         key=key,
         port=port,
         free_port=free,
-        marker=await systems.markers.slot(key),
-        containers=containers,
-        route=await systems.proxy.route(f"codeb-{key.slug}"),
-        records=tuple(records),
+        marker=marker.result(),
+        containers=containers.result(),
+        route=route.result(),
+        records=tuple(record for each in records for record in each.result()),
         live_release=environment.live if environment else None,
         last_number=max(numbers),
-        network=await systems.networks.exists(key),
-        volumes=await systems.volumes.of(key),
-        jobs=await systems.jobs.installed(key),
-        releases=await systems.registry.releases(key, limit=ALL_RELEASES),
-        images=frozenset(tags),
+        network=network.result(),
+        volumes=volumes.result(),
+        jobs=jobs.result(),
+        releases=releases.result(),
+        images=frozenset(tags.result()),
     )
 
 

@@ -1,5 +1,6 @@
 """Where a release's image comes from: a registry, a folder, or a release before it."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeAlias
@@ -9,7 +10,7 @@ from codeb_mcp.domain.names import ImageReference, shown
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.domain.release import Release, ReleaseStatus
 from codeb_mcp.domain.watching import Told, unwatched
-from codeb_mcp.errors import InvalidRequest, Refused
+from codeb_mcp.errors import CodebError, InvalidRequest, Refused
 from codeb_mcp.planning.retention import PROVEN
 from codeb_mcp.services.systems import Systems
 
@@ -96,6 +97,20 @@ async def kept_image(systems: Systems, key: EnvironmentKey, source: Release) -> 
                 code="image_changed",
             )
     return replace(image, digest=source.digest or image.digest)
+
+
+async def standing_by(systems: Systems, key: EnvironmentKey, source: Source | Earlier) -> bool:
+    """Whether someone changes the environment while the release to go back to still runs.
+
+    So it is after a cut-over, until the old slot has finished its requests.
+    """
+    if not isinstance(source, Earlier) or not await systems.locks.holder(key):
+        return False
+    with suppress(CodebError):  # it is told when the rollback has its turn
+        target = await rollback_target(systems, key, source.to)
+        running = (await systems.runtime.observe(key)).values()
+        return any(each.running and each.release == target.number for each in running)
+    return False
 
 
 async def rollback_target(systems: Systems, key: EnvironmentKey, to: str | None) -> Release:

@@ -433,8 +433,13 @@ class Registry(Protocol):
     ) -> None:
         """Write down how a release ended."""
 
-    async def journal(self, key: EnvironmentKey, release: int, step: str, state: str) -> None:
-        """One line of what a deploy did: `state` is started, done, failed or undone."""
+    async def journal(
+        self, key: EnvironmentKey, release: int, step: str, state: str, *, after: str = ""
+    ) -> None:
+        """One line of what a deploy did: `state` is started, done, failed or undone.
+
+        `after` is the step before it, which is written down as done in the same write.
+        """
 
     async def audit_trail(self, limit: int = 50) -> tuple[AuditEntry, ...]:
         """The audit, which nothing can change or delete; newest first."""
@@ -468,6 +473,12 @@ class Locks(Protocol):
 
     async def closed(self, key: EnvironmentKey) -> str:
         """Wait, for ever if need be, until someone closes the environment; who that is."""
+
+    def recall(self, key: EnvironmentKey) -> AbstractAsyncContextManager[None]:
+        """Ask who holds it to leave the old slot as it is, if draining is all that is left."""
+
+    async def recalled(self, key: EnvironmentKey) -> bool:
+        """Whether someone asks for that, or closes the environment."""
 
     def alone(self, name: str, wait: float) -> AbstractAsyncContextManager[None]:
         """Be the only one at work under `name`; raise Locked after `wait` seconds."""

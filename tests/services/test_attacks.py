@@ -58,12 +58,14 @@ async def test_disk_that_fills_up_during_a_deploy_leaves_nothing_running(
     journal = host.registry.journal
     full = False
 
-    async def filling(key: EnvironmentKey, release: int, step: str, state: str) -> None:
+    async def filling(
+        key: EnvironmentKey, release: int, step: str, state: str, *, after: str = ""
+    ) -> None:
         nonlocal full
         full = full or step.startswith("check that")
         if full:
             raise DISK_FULL
-        await journal(key, release, step, state)
+        await journal(key, release, step, state, after=after)
 
     monkeypatch.setattr(host.registry, "journal", filling)
     with pytest.raises(HostNotReady, match="is full"):

@@ -119,7 +119,7 @@ async def test_signal_in_mid_call_lets_the_call_record_its_end(
                 assert await server.process.wait() == 0
     registry = SqlRegistry(tmp_path / "registry.db", lambda: datetime.now(UTC))
     newest, *_ = await registry.audit_trail()
-    assert (newest.action, newest.outcome) == ("deploy", "aborted")
+    assert (newest.action, newest.outcome) == ("deploy", "cancelled")
 
 
 async def test_file_as_input_is_read_to_its_end(tmp_path: Path) -> None:

@@ -292,18 +292,20 @@ class SqlRegistry:
             )
 
     @in_thread
-    def journal(self, key: EnvironmentKey, release: int, step: str, state: str) -> None:
-        """One line of what a deploy did."""
+    def journal(
+        self, key: EnvironmentKey, release: int, step: str, state: str, *, after: str = ""
+    ) -> None:
+        """One line of what a deploy did; before it, in one write, that `after` is done."""
+        lines = [(after, "done"), (step, state)] if after else [(step, state)]
+        row = {
+            "at": to_text(self._now()),
+            "project": str(key.project),
+            "environment": str(key.environment),
+            "release": release,
+        }
         with self._database.write() as connection:
             connection.execute(
-                insert(journal).values(
-                    at=to_text(self._now()),
-                    project=str(key.project),
-                    environment=str(key.environment),
-                    release=release,
-                    step=step,
-                    state=state,
-                )
+                insert(journal), [{**row, "step": each, "state": how} for each, how in lines]
             )
 
     @in_thread
