@@ -13,6 +13,7 @@ from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running,
 from codeb_mcp.adapters.env_files import EnvFiles
 from codeb_mcp.adapters.failure_logs import FailureLogFiles
 from codeb_mcp.adapters.git import GitRepository
+from codeb_mcp.adapters.git_hooks import GitHooks
 from codeb_mcp.adapters.github import GitHub
 from codeb_mcp.adapters.github_api import GitHubApi
 from codeb_mcp.adapters.host_setup import LocalHost
@@ -38,6 +39,7 @@ from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import DomainName, HealthPath
 from codeb_mcp.services.certificates import CertificateCare
+from codeb_mcp.services.commit_hook import Hooks
 from codeb_mcp.services.configuration import Configuration
 from codeb_mcp.services.custom_domains import CustomDomains
 from codeb_mcp.services.deployments import Deployments
@@ -156,6 +158,11 @@ class Application:
 def open_vetting() -> Vetting:
     """The guard, which needs no settings and no systems."""
     return Vetting(bypass_rules, GitRepository(), lambda: SystemClock().now().date())
+
+
+def open_hooks() -> Hooks:
+    """The hooks of git repositories."""
+    return GitHooks()
 
 
 def open_application(settings: Settings | None = None) -> Application:

@@ -14,6 +14,10 @@ _PLAIN = ("-c", "core.fsmonitor=false", "-c", "diff.noprefix=false", "-c", "core
 _DIFF = ("--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "-M")
 
 
+_NOTHING = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+"""The empty tree, which git knows in every repository."""
+
+
 class GitRepository:
     """Diffs and files of a working copy."""
 
@@ -27,6 +31,8 @@ class GitRepository:
             return found.stdout.strip()
         commit = ("git", "-C", str(folder), "rev-parse", "--verify", "-q", f"{base}^{{commit}}")
         found = await run(commit, check=False)
+        if found.returncode != 0 and base == "HEAD" and await _is_unborn(folder):
+            return _NOTHING
         if found.returncode != 0:
             raise _unknown(base, found.last_error if "fatal" in found.stderr else "")
         return found.stdout.strip()
@@ -68,3 +74,10 @@ def _unknown(base: str, why: str = "") -> InvalidRequest:
         hint="pass --base with a branch, a tag or a commit; in CI, check out its history too",
         code="unknown_revision",
     )
+
+
+async def _is_unborn(folder: Path) -> bool:
+    """Whether it is a repository without a first commit."""
+    argv = ("git", *_PLAIN, "-C", str(folder), "rev-list", "--all", "--max-count=1")
+    found = await run(argv, check=False)
+    return found.returncode == 0 and not found.stdout.strip()

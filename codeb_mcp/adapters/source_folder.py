@@ -37,6 +37,7 @@ class SourceFolders:
         for name, text in texts.items():
             path = folder / name
             try:
+                _make_folders(folder, path.parent)
                 with path.open("x", encoding="utf-8") as file:
                     file.write(text)
             except FileExistsError:
@@ -45,6 +46,16 @@ class SourceFolders:
                 raise _unusable(folder, f"{name} cannot be written: {error.strerror}") from None
             written.append(path)
         return written
+
+
+def _make_folders(top: Path, folder: Path) -> None:
+    """Make `folder` within `top`. A link on the way may lead out of it, so none is followed."""
+    if folder == top:
+        return
+    _make_folders(top, folder.parent)
+    if folder.is_symlink():
+        raise _unusable(folder, "it is a link, and may lead elsewhere")
+    folder.mkdir(exist_ok=True)
 
 
 def _names(folder: Path) -> Iterator[str]:
@@ -61,6 +72,8 @@ def _names(folder: Path) -> Iterator[str]:
 def _inside(entry: os.DirEntry[str]) -> Iterator[str]:
     if entry.is_file(follow_symlinks=False):
         yield entry.name
+    elif entry.name == ".git":
+        yield entry.name  # a repository; what is in it is nobody's business
     elif entry.is_dir(follow_symlinks=False) and entry.name not in _SKIPPED:
         # cmd/NAME/*.go is the one thing that is a level deeper
         for below in sorted(os.scandir(entry), key=lambda each: each.name):

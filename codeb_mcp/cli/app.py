@@ -8,6 +8,7 @@ import typer
 from codeb_mcp import __version__
 from codeb_mcp.cli import (
     certificates,
+    ci,
     config,
     deploy,
     domains,
@@ -64,6 +65,7 @@ app.add_typer(config.app, name="config")
 app.add_typer(jobs.app, name="job")
 app.add_typer(domains.app, name="domain")
 app.add_typer(certificates.app, name="ssl")
+app.add_typer(ci.app, name="ci")
 app.add_typer(ports.app, name="ports")
 app.add_typer(registry.app, name="registry")
 app.add_typer(local.app, name="local")

@@ -1,6 +1,7 @@
 """`codeb guard`."""
 
 import json as json_format
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,9 +11,10 @@ import typer
 from codeb_mcp.cli.output import Json, emit, err, out, run, text
 from codeb_mcp.cli.reports import annotations, sarif
 from codeb_mcp.errors import InvalidRequest
+from codeb_mcp.services.commit_hook import install_commit_hook
 from codeb_mcp.services.edit_hook import hook_answer
 from codeb_mcp.services.vetting import VerdictView
-from codeb_mcp.wiring import open_vetting
+from codeb_mcp.wiring import open_hooks, open_vetting
 
 REJECTED = 3
 
@@ -29,6 +31,9 @@ Explain = Annotated[str | None, typer.Option(metavar="RULE", help="Explain one r
 Annotate = Annotated[
     bool, typer.Option("--annotate", help="Also print GitHub's annotations of lines.")
 ]
+InstallHook = Annotated[
+    bool, typer.Option("--install-hook", help="Make it the repository's pre-commit hook.")
+]
 Hook = Annotated[bool, typer.Option("--hook", help="Answer a PreToolUse hook of Claude Code.")]
 
 
@@ -44,6 +49,7 @@ def guard(
     ] = None,
     annotate: Annotate = False,
     hook: Hook = False,
+    install_hook: InstallHook = False,
     json: Json = False,
 ) -> None:
     """Judge a change: does it remove the cause of a failure, or only its sign?
@@ -56,6 +62,9 @@ def guard(
         return
     if hook:
         _answer_hook()
+        return
+    if install_hook:
+        _install_hook((repo or Path()).absolute())
         return
     verdict = _judged(diff, repo, base, staged)
     emit(verdict, json, lambda: _show(verdict))
@@ -94,6 +103,12 @@ def _answer_hook() -> None:
             return None
 
     sys.stdout.write(hook_answer(sys.stdin.read(), open_vetting(), read))
+
+
+def _install_hook(repository: Path) -> None:
+    program = shutil.which("codeb") or str(Path(sys.argv[0]).absolute())
+    path, written = run(lambda: install_commit_hook(open_hooks(), repository, program))
+    out.print(f"[green]✓[/] {'wrote' if written else 'is there:'} {text(path)}", soft_wrap=True)
 
 
 def _show(verdict: VerdictView) -> None:

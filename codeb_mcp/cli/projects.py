@@ -9,6 +9,7 @@ import typer
 from codeb_mcp.cli.output import Json, actor, coloured, emit, out, run, table, text
 from codeb_mcp.domain.names import EnvironmentName, HealthPath, ProjectName, VariableName
 from codeb_mcp.domain.project import EnvironmentKey, ProjectType
+from codeb_mcp.planning.companions import Companion
 from codeb_mcp.services.projects import NewProject
 from codeb_mcp.services.views import EnvironmentView, StatusView
 from codeb_mcp.wiring import open_application
@@ -43,12 +44,20 @@ def init(
         Path | None,
         typer.Option(help="Its source folder; default: this one, if it looks like one."),
     ] = None,
+    with_: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            help="MCP servers beside codeb in .mcp.json: sequential-thinking,context7,playwright.",
+        ),
+    ] = "",
     json: Json = False,
 ) -> None:
     """Register a project, and write what its source folder lacks.
 
-    A Containerfile, a .containerignore and .mcp.json are written where they are missing; what is
-    there is never replaced.
+    A Containerfile, a .containerignore and .mcp.json are written where they are missing, and in a
+    git repository the workflows of GitHub Actions and Claude Code's hook; what is there is never
+    replaced.
     """
     new = NewProject(
         name=ProjectName(project),
@@ -59,6 +68,7 @@ def init(
         health_check=HealthPath(health_check),
         env_vars=tuple(VariableName(name) for name in require or ()),
         port=port,
+        companions=Companion.parse(with_),
     )
     folder = (source or Path()).absolute()
     view = run(

@@ -53,8 +53,8 @@ class Manager:
 
 def nextjs(tree: SourceTree, commands: Commands) -> Stack | None:
     """A project that depends on Next.js; exported as static files where its config says so."""
-    package = _package(tree)
-    if package is None or "next" not in _dependencies(package):
+    package = package_of(tree)
+    if package is None or "next" not in dependencies_of(package):
         return None
     manager = _manager(tree, package)
     config = next((tree.text(name) for name in _NEXT_CONFIGS if name in tree.names), "")
@@ -75,12 +75,12 @@ def nextjs(tree: SourceTree, commands: Commands) -> Stack | None:
 
 def node(tree: SourceTree, commands: Commands) -> Stack | None:
     """Any other project with a package.json that is started with Node."""
-    package = _package(tree)
-    if package is None or "next" in _dependencies(package) or _built_site(package, commands):
+    package = package_of(tree)
+    if package is None or "next" in dependencies_of(package) or _built_site(package, commands):
         return None
     manager = _manager(tree, package)
     command, why = _start(tree, package, manager, commands)
-    build = commands.build or (f"{manager.name} run build" if _script(package, "build") else "")
+    build = commands.build or (f"{manager.name} run build" if script_of(package, "build") else "")
     values = _values(tree, package, manager, build) | {"command": cmd(command)}
     return Stack(
         ProjectType.NODE,
@@ -93,7 +93,7 @@ def node(tree: SourceTree, commands: Commands) -> Stack | None:
 
 def built_site(tree: SourceTree, commands: Commands) -> Stack | None:
     """A site that a Node tool builds into static files."""
-    package = _package(tree)
+    package = package_of(tree)
     found = _built_site(package, commands) if package else None
     if package is None or found is None:
         return None
@@ -109,11 +109,11 @@ def _site(values: dict[str, str], reasons: tuple[str, ...], root: str, fallback:
 
 
 def _built_site(package: Mapping[str, Any], commands: Commands) -> str | None:
-    dependencies = _dependencies(package)
-    if commands.start or _serves_itself(dependencies) or not _script(package, "build"):
+    dependencies = dependencies_of(package)
+    if commands.start or _serves_itself(dependencies) or not script_of(package, "build"):
         return None
     found = next((name for name in _SITE_BUILDERS if name in dependencies), None)
-    start = _script(package, "start")
+    start = script_of(package, "start")
     # create-react-app's own `start` is a development server
     serves = start is not None and found is not None and found not in start
     return None if serves else found
@@ -150,7 +150,7 @@ def _start(
         return commands.start, "as given"
     if web := procfile_web(tree.text("Procfile")):
         return web, "Procfile"
-    if script := _script(package, "start"):
+    if script := script_of(package, "start"):
         # without a manager in between, which would keep signals from the application
         plain = re.fullmatch(r"node [\w./-]+", script)
         return (script if plain else f"{manager.name} run start"), "the script start"
@@ -226,6 +226,11 @@ def _yarn(tree: SourceTree, reason: str, manifests: tuple[str, ...], version: st
     )
 
 
+def version_of(tree: SourceTree, package: Mapping[str, Any]) -> str:
+    """The major version of Node that it runs on."""
+    return str(_major(tree, package))
+
+
 def _major(tree: SourceTree, package: Mapping[str, Any]) -> int:
     for name in (".nvmrc", ".node-version"):
         if found := _CORE.match(tree.text(name)):
@@ -239,7 +244,8 @@ def _major(tree: SourceTree, package: Mapping[str, Any]) -> int:
     return DEFAULT_NODE
 
 
-def _package(tree: SourceTree) -> Mapping[str, Any] | None:
+def package_of(tree: SourceTree) -> Mapping[str, Any] | None:
+    """What package.json says; None where there is none. Raises InvalidRequest."""
     if "package.json" not in tree.names:
         return None
     try:
@@ -257,7 +263,8 @@ def _package(tree: SourceTree) -> Mapping[str, Any] | None:
     return package
 
 
-def _dependencies(package: Mapping[str, Any]) -> Mapping[str, Any]:
+def dependencies_of(package: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a package needs to run and to be built."""
     found: dict[str, Any] = {}
     for field in ("dependencies", "devDependencies"):
         each = package.get(field)
@@ -265,7 +272,8 @@ def _dependencies(package: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def _script(package: Mapping[str, Any], name: str) -> str | None:
+def script_of(package: Mapping[str, Any], name: str) -> str | None:
+    """The script of that name; None where there is none."""
     scripts = package.get("scripts")
     script = scripts.get(name) if isinstance(scripts, dict) else None
     return script if isinstance(script, str) and script.strip() else None

@@ -23,12 +23,12 @@ def python(tree: SourceTree, commands: Commands) -> Stack | None:
     """A project with requirements.txt or pyproject.toml."""
     if tree.first("requirements.txt", "pyproject.toml") is None:
         return None
-    pyproject = _pyproject(tree)
+    pyproject = pyproject_of(tree)
     reason, values = _installed(tree, pyproject)
     command, why = _start(tree, pyproject, commands)
     values = {"tool": "", "settings": "", "dependencies": "", **values}
     values |= {
-        "tag": f"{_version(tree, pyproject)}-slim",
+        "tag": f"{version_of(tree, pyproject)}-slim",
         "build": f"RUN {commands.build}" if commands.build else "",
         "command": cmd(command),
     }
@@ -126,7 +126,8 @@ def _needs(tree: SourceTree, pyproject: Mapping[str, Any]) -> set[str]:
     return needed
 
 
-def _version(tree: SourceTree, pyproject: Mapping[str, Any]) -> str:
+def version_of(tree: SourceTree, pyproject: Mapping[str, Any]) -> str:
+    """The version of Python that it runs on, such as `3.13`."""
     if found := re.match(r"\s*(3\.\d+)", tree.text(".python-version")):
         return found[1]
     project = pyproject.get("project")
@@ -138,7 +139,8 @@ def _version(tree: SourceTree, pyproject: Mapping[str, Any]) -> str:
     return f"3.{min(newest, int(below[1]) - 1)}" if below else DEFAULT_PYTHON
 
 
-def _pyproject(tree: SourceTree) -> Mapping[str, Any]:
+def pyproject_of(tree: SourceTree) -> Mapping[str, Any]:
+    """What pyproject.toml says. Raises InvalidRequest."""
     try:
         return tomllib.loads(tree.text("pyproject.toml"))
     except tomllib.TOMLDecodeError as error:

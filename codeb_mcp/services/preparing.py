@@ -1,13 +1,16 @@
 """What `init` finds in a project's source folder, and what it would write there."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from codeb_mcp.domain.names import ProjectName
 from codeb_mcp.domain.project import ProjectType
 from codeb_mcp.errors import InvalidRequest
+from codeb_mcp.planning.companions import Companion, client_configuration
 from codeb_mcp.planning.detection import detect, rendered
 from codeb_mcp.planning.stacks import Commands, SourceTree, Stack
+from codeb_mcp.planning.workflows import workflows
 from codeb_mcp.services.systems import SourceFolders
 from codeb_mcp.templates import template
 
@@ -36,6 +39,8 @@ def prepared(
     commands: Commands,
     *,
     named: bool,
+    project: ProjectName,
+    companions: Sequence[Companion] = (),
 ) -> Prepared:
     """Look at `source`. Where it was `named`, what cannot be told is an error, else a note.
 
@@ -53,11 +58,17 @@ def prepared(
         note = "" if error.code == "unknown_stack" else f"nothing was written here: {error}"
         return Prepared(without.type, note=note)
     starts = bool(stack.template) or stack.ours
-    return Prepared(stack.type, stack.reasons, _files(tree, stack), starts)
+    files = _files(tree, stack, project, companions)
+    return Prepared(stack.type, stack.reasons, files, starts)
 
 
-def _files(tree: SourceTree, stack: Stack) -> dict[str, str]:
-    files = {".mcp.json": template("mcp.json")}
+def _files(
+    tree: SourceTree, stack: Stack, project: ProjectName, companions: Sequence[Companion]
+) -> dict[str, str]:
+    files = {".mcp.json": client_configuration(companions)}
+    if ".git" in tree.names and stack.type is not ProjectType.IMAGE:
+        files[".claude/settings.json"] = template("claude-settings.json")
+        files |= workflows(tree, project, template)
     if stack.template:
         text = template(f"{stack.template}.Containerfile")
         files["Containerfile"] = rendered(text, stack.values)

@@ -24,6 +24,7 @@ from codeb_mcp.domain.project import (
     command_words,
 )
 from codeb_mcp.errors import HostNotReady, InvalidRequest
+from codeb_mcp.planning.companions import Companion
 from codeb_mcp.planning.document import (
     parse_document,
     project_document,
@@ -59,6 +60,7 @@ class NewProject:
     health_check: HealthPath | None = None
     env_vars: tuple[VariableName, ...] = ()
     port: int | None = None
+    companions: tuple[Companion, ...] = ()
 
     def __post_init__(self) -> None:
         if self.port is not None and not 1 <= self.port <= 65535:
@@ -101,7 +103,15 @@ class Projects:
             source=source,
         ):
             commands = Commands(new.build_command, new.start_command)
-            found = prepared(self._systems.folders, source, new.type, commands, named=named)
+            found = prepared(
+                self._systems.folders,
+                source,
+                new.type,
+                commands,
+                named=named,
+                project=new.name,
+                companions=new.companions,
+            )
             told = new.type is not None or bool(found.reasons)
             project = await self._registered(self._made(new, found), type_told=told)
             files = self._systems.folders.write_missing(source, found.files) if source else []

@@ -259,7 +259,8 @@ class InitTool:
             str | None,
             Field(
                 description="absolute path of its source folder: writes a Containerfile, "
-                ".containerignore and .mcp.json there where they are missing"
+                ".containerignore and .mcp.json there where they are missing, and in a git "
+                "repository CI workflows and Claude Code's guard hook"
             ),
         ] = None,
         repository: Annotated[str, Field(description="URL of its git repository")] = "",
