@@ -36,7 +36,7 @@ def for_package(package: dict[str, object], *names: str) -> SourceTree:
 def steps(tree: SourceTree, job: str) -> list[str]:
     """The scripts of a job, in their order."""
     jobs = jobs_of(workflows(tree, ProjectName("shop"), template)[CI_CD])
-    return [step["run"] for step in jobs.get(job, {"steps": []})["steps"] if "run" in step]
+    return [step["run"].rstrip() for step in jobs.get(job, {"steps": []})["steps"] if "run" in step]
 
 
 @each_source

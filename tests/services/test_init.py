@@ -8,6 +8,7 @@ import pytest
 from codeb_mcp.domain.names import EnvironmentName, ImageReference, ProjectName
 from codeb_mcp.domain.project import EnvironmentKey, ProjectType
 from codeb_mcp.errors import InvalidRequest
+from codeb_mcp.planning.companions import Companion
 from codeb_mcp.services.deployments import Deployments, DeployRequest, Progress
 from codeb_mcp.services.projects import NewProject, Projects
 from codeb_mcp.services.views import InitView
@@ -143,3 +144,35 @@ async def test_how_far_a_pull_has_come_is_told(host: InMemoryHost) -> None:
     await Deployments(host.systems()).deploy(request, watch)
     assert [each.detail for each in seen if each.detail] == ["layer 1 of 1"]
     assert [each.done for each in seen] == sorted(each.done for each in seen)
+
+
+async def test_repository_gets_workflows_and_the_agents_hook_once(
+    host: InMemoryHost, source: Path
+) -> None:
+    (source / "package.json").write_text(PACKAGE)
+    (source / ".git").mkdir()
+    own = source / ".github" / "workflows" / "ci-cd.yml"
+    own.parent.mkdir(parents=True)
+    own.write_text("mine")
+    await init(host, NewProject(SHOP, companions=(Companion.PLAYWRIGHT,)), source)
+    assert own.read_text() == "mine"
+    assert listed(own.parent) == {"ci-cd.yml", "self-healing-ci.yml"}
+    hook = json.loads((source / ".claude" / "settings.json").read_text())
+    (entry,) = hook["hooks"]["PreToolUse"]
+    assert "Edit" in entry["matcher"]
+    assert entry["hooks"] == [{"type": "command", "command": "codeb guard --hook"}]
+    servers = json.loads((source / ".mcp.json").read_text())["mcpServers"]
+    assert list(servers) == ["codeb", "playwright"]
+
+
+async def test_nothing_is_written_through_a_link_out_of_the_folder(
+    host: InMemoryHost, source: Path, tmp_path: Path
+) -> None:
+    (source / "package.json").write_text(PACKAGE)
+    (source / ".git").mkdir()
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (source / ".github").symlink_to(outside)
+    async with fails_with(InvalidRequest, "no_source_folder", "link"):
+        await init(host, NewProject(SHOP), source)
+    assert listed(outside) == set()

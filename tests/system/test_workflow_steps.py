@@ -1,4 +1,4 @@
-"""The quality and test jobs that `codeb init` writes, run step by step on an example of each stack."""
+"""The quality and test jobs that `codeb init` writes, run on an example of each stack."""
 
 import os
 import subprocess
