@@ -65,7 +65,7 @@ def run_job(folder: Path, job: str, environment: dict[str, str]) -> list[tuple[s
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=280,
+            timeout=600,
             check=False,
         )
         ended.append((str(step["name"]), done.returncode, done.stdout))
