@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from codeb_mcp.cli.output import Json, actor, coloured, emit, err, out, run, table, text
+from codeb_mcp.cli.spelling import as_commands
 from codeb_mcp.domain.names import DomainName, EnvironmentName, ProjectName
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.errors import Refused
@@ -106,7 +107,7 @@ def _render_added(view: DomainView) -> None:
     if view.certificate_until is not None:
         out.print(f"  certificate until {view.certificate_until:%Y-%m-%d}")
     if view.next:
-        out.print(f"next: {text(view.next)}", soft_wrap=True)
+        out.print(f"next: {text(as_commands(view.next))}", soft_wrap=True)
 
 
 def _render_list(view: DomainsView) -> None:
@@ -122,7 +123,7 @@ def _render_list(view: DomainsView) -> None:
     out.print(rows if view.domains else "no domains yet; next: codeb deploy PROJECT")
     for each in view.domains:
         if each.next:
-            out.print(f"{each.domain}: {text(each.next)}", soft_wrap=True)
+            out.print(f"{each.domain}: {text(as_commands(each.next))}", soft_wrap=True)
 
 
 def _render_removal(view: DomainRemovalView) -> None:

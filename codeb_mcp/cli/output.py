@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from codeb_mcp.adapters.terminal_text import without_control_characters
+from codeb_mcp.cli.spelling import as_commands
 from codeb_mcp.errors import CodebError, DeployFailed
 from codeb_mcp.services.views import View
 
@@ -75,7 +76,7 @@ def print_error(error: CodebError, as_json: bool) -> None:
             "error": {
                 "code": error.code,
                 "message": error.message,
-                "hint": error.hint,
+                "hint": as_commands(error.hint),
                 "retryable": error.retryable,
                 "exitCode": error.exit_code,
             }
@@ -93,4 +94,4 @@ def print_error(error: CodebError, as_json: bool) -> None:
         for line in error.log_tail:
             err.print(f"  [dim]{text(line)}[/]", soft_wrap=True)
     if error.hint:
-        err.print(f"[bold]next:[/] {text(error.hint)}", soft_wrap=True)
+        err.print(f"[bold]next:[/] {text(as_commands(error.hint))}", soft_wrap=True)

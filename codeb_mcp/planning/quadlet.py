@@ -41,7 +41,8 @@ def container_unit(spec: ContainerSpec) -> str:
         *unit_lines(spec.key, spec.confinement, spec.network),
         "LogDriver=k8s-file",
         f"PodmanArgs={quoted(f'--log-opt=path={spec.log_path}')} --log-opt=max-size=10mb",
-        f"StopTimeout={spec.stop_timeout}",
+        # the key StopTimeout= would keep an older Quadlet (Ubuntu 24.04's) from making the unit
+        f"PodmanArgs=--stop-timeout={spec.stop_timeout}",
         "",
         "[Service]",
         "Restart=always",

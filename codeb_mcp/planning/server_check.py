@@ -7,7 +7,7 @@ from typing import assert_never
 from codeb_mcp.domain.server import Found, Survey, Wanted
 from codeb_mcp.errors import CodebError
 from codeb_mcp.planning.server_conflicts import require_room
-from codeb_mcp.planning.server_files import CADDY_UNIT, CODEB_UNIT
+from codeb_mcp.planning.server_files import CADDY_UNIT, CODEB_UNIT, PREVIEWS_TIMER
 from codeb_mcp.planning.server_setup import (
     AddSubordinateIds,
     CopyProgram,
@@ -106,8 +106,9 @@ def _part_of(step: SetupStep) -> str:
         case CreateDatabase():
             return "powerdns"
         case StartUnit(unit):
-            units = {PDNS_UNIT: "powerdns", CADDY_UNIT: "caddy", CODEB_UNIT: "codeb"}
-            return units.get(unit.name, "podman")
+            parts = {PDNS_UNIT: "powerdns", CADDY_UNIT: "caddy"}
+            parts |= dict.fromkeys((CODEB_UNIT, PREVIEWS_TIMER), "codeb")
+            return parts.get(unit.name, "podman")
         case CreateZone():
             return "zone"
         case _:

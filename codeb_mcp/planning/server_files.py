@@ -9,6 +9,8 @@ from codeb_mcp.domain.server import Account
 HEADER = "# Written by codeb server setup, which puts it back when it is changed."
 CADDY_UNIT = "codeb-caddy.service"
 CODEB_UNIT = "codeb.service"
+PREVIEWS_UNIT = "codeb-previews.service"
+PREVIEWS_TIMER = "codeb-previews.timer"
 CADDY_SOCKET = "/run/codeb-caddy/admin.sock"
 CADDY_CONFIG = "/etc/codeb/caddy.json"
 CADDY_PROGRAM = "/usr/local/lib/codeb/caddy"
@@ -82,8 +84,7 @@ def caddy_config() -> str:
 def codeb_unit(account: Account, prefix: str) -> str:
     """codeb's MCP server over HTTP, on loopback.
 
-    Of the homes it sees the account's alone, and writes only where codeb keeps things. It ends
-    with the account's systemd, whose sockets it uses.
+    It ends with the account's systemd, whose sockets it uses.
     """
     user_manager = f"user@{account.uid}.service"
     return f"""\
@@ -96,23 +97,63 @@ BindsTo={user_manager}
 
 [Service]
 Type=exec
-User={account.name}
-Group={account.name}
-Environment=XDG_RUNTIME_DIR={account.runtime_folder}
 ExecStart={prefix}/bin/codeb-mcp serve --port {SERVICE_PORT}
-UMask=0027
 TimeoutStopSec=120
 Restart=always
 RestartSec=2
+{_confined(account)}
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def previews_unit(account: Account, prefix: str) -> str:
+    """The removal of previews whose time is over, as `PREVIEWS_TIMER` starts it."""
+    user_manager = f"user@{account.uid}.service"
+    return f"""\
+{HEADER}
+[Unit]
+Description=codeb: remove the previews whose time is over
+Requires={user_manager}
+After={user_manager} {CADDY_UNIT} pdns.service
+
+[Service]
+Type=oneshot
+ExecStart={prefix}/bin/codeb preview prune --yes
+TimeoutStartSec=1h
+{_confined(account)}"""
+
+
+def previews_timer() -> str:
+    """Every hour, and once at boot for the hours that the server was off."""
+    return f"""\
+{HEADER}
+[Unit]
+Description=codeb: remove the previews whose time is over, every hour
+
+[Timer]
+OnCalendar=hourly
+RandomizedDelaySec=5m
+Persistent=true
+
+[Install]
+WantedBy=timers.target
+"""
+
+
+def _confined(account: Account) -> str:
+    """Runs as the account: sees no other's home, and writes only where codeb keeps things."""
+    return f"""\
+User={account.name}
+Group={account.name}
+Environment=XDG_RUNTIME_DIR={account.runtime_folder}
+UMask=0027
 CapabilityBoundingSet=
 ProtectHome=tmpfs
 BindReadOnlyPaths={account.home}
 BindPaths={account.codeb_home} {account.runtime_folder}
 BindPaths={account.home}/.config/containers {account.home}/.config/systemd
-{_HARDENED}
-[Install]
-WantedBy=multi-user.target
-"""
+{_HARDENED}"""
 
 
 def name_server_config(key: str, addresses: Sequence[str]) -> str:

@@ -27,11 +27,15 @@ from codeb_mcp.planning.server_files import (
     CADDY_SOCKET,
     CADDY_UNIT,
     CODEB_UNIT,
+    PREVIEWS_TIMER,
+    PREVIEWS_UNIT,
     SERVICE_PORT,
     caddy_config,
     caddy_unit,
     codeb_unit,
     name_server_config,
+    previews_timer,
+    previews_unit,
     settings_text,
 )
 
@@ -67,6 +71,8 @@ def wanted_server(choices: Choices, survey: Survey, new_key: Secret) -> Wanted:
     files = (
         *_caddy_files(account, own=own_caddy),
         HostFile(f"{UNITS}/{CODEB_UNIT}", codeb_unit(account, survey.program.prefix)),
+        HostFile(f"{UNITS}/{PREVIEWS_UNIT}", previews_unit(account, survey.program.prefix)),
+        HostFile(f"{UNITS}/{PREVIEWS_TIMER}", previews_timer()),
         *_name_server_files(name_server, survey),
         HostFile(
             f"{account.codeb_home}/config.toml",
@@ -285,6 +291,7 @@ def _units(
         units.append(Unit(CADDY_UNIT, files=read, socket=admin))
     read = (f"{UNITS}/{CODEB_UNIT}", f"{account.codeb_home}/config.toml")
     units.append(Unit(CODEB_UNIT, files=read, port=SERVICE_PORT))
+    units.append(Unit(PREVIEWS_TIMER, files=(f"{UNITS}/{PREVIEWS_TIMER}",)))
     return tuple(units)
 
 

@@ -6,6 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from codeb_mcp.domain.confinement import (
+    Capability,
+    Confinement,
+    MountPath,
+    Volume,
+    VolumeName,
+)
 from codeb_mcp.domain.host import ContainerSpec
 from codeb_mcp.domain.names import EnvironmentName, ProjectName
 from codeb_mcp.domain.project import EnvironmentKey, Slot
@@ -34,6 +41,27 @@ def test_unit_publishes_on_loopback_only_and_never_pulls() -> None:
     assert "NoNewPrivileges=true" in lines
     assert "EnvironmentFile=/srv/env/shop-production.env" in lines
     assert 'Exec="serve" "--all things"' in lines
+
+
+def test_every_key_is_one_that_the_oldest_quadlet_knows() -> None:
+    # podman-systemd.unit(5) of Podman 4.9, which Ubuntu 24.04 has; one unknown key and it makes
+    # no service at all
+    known = {
+        *("AddCapability", "ContainerName", "DropCapability", "Environment", "EnvironmentFile"),
+        *("Exec", "Image", "Label", "LogDriver", "Network", "NoNewPrivileges", "PidsLimit"),
+        *("PodmanArgs", "PublishPort", "Pull", "ReadOnly", "Volume"),
+    }
+    confined = Confinement(
+        volumes=(Volume(VolumeName("data"), MountPath("/data")),),
+        memory=64 * 1024**2,
+        cpus=0.5,
+        pids=64,
+        capabilities=(Capability("CHOWN"),),
+        read_only=True,
+    )
+    unit = container_unit(replace(SPEC, confinement=confined, network="codeb-shop"))
+    section = unit.split("[Container]\n")[1].split("\n[")[0]
+    assert {line.split("=")[0] for line in section.split("\n") if line} == known
 
 
 def test_percent_dollar_quote_and_backslash_are_escaped() -> None:

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from codeb_mcp.cli.app import app
 from codeb_mcp.cli.progress import watched
+from codeb_mcp.cli.spelling import as_commands
 from codeb_mcp.cli.waiting import with_seconds
 from codeb_mcp.services.deployments import OnProgress, Progress
 from tests.surface.golden_files import assert_golden
@@ -254,6 +255,24 @@ def test_bad_option_of_a_deploy_is_refused(home: Path, option: str, value: str, 
     refused = run("deploy", "shop", "--image", "localhost/app", option, value, home=home)
     assert refused.returncode == 2
     assert said in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        ("deploy project=shop environment=pr-7 first", "codeb deploy shop --env pr-7 first"),
+        ("read_logs project=shop release=3", "codeb logs shop --release 3"),
+        ("make it with init_project name=shop", "make it with codeb init shop"),
+        ("set tls = off in config.toml", "set tls = off in config.toml"),
+    ],
+)
+def test_hint_names_the_command_not_the_tool(hint: str, said: str) -> None:
+    assert as_commands(hint) == said
+
+
+def test_hint_of_a_refusal_can_be_typed(home: Path) -> None:
+    refused = run("status", "shop", home=home)
+    assert "next: make it with codeb init shop" in refused.stderr
 
 
 def test_long_work_prints_plain_lines_where_there_is_no_terminal(

@@ -129,7 +129,7 @@ def test_key_of_the_name_server_is_in_no_output_and_no_readable_file(set_up: Fre
     assert holding.stdout == ""
 
 
-@pytest.mark.parametrize("unit", ["codeb.service", "codeb-caddy.service"])
+@pytest.mark.parametrize("unit", ["codeb.service", "codeb-caddy.service", "codeb-previews.service"])
 def test_units_are_hardened(set_up: FreshServer, unit: str) -> None:
     said = set_up.server.run(["systemd-analyze", "security", "--no-pager", unit]).stdout
     exposure = re.findall(rf"exposure level for {unit}: ([\d.]+)", said)
@@ -171,6 +171,23 @@ def test_service_builds_a_folder_although_it_is_confined(set_up: FreshServer) ->
     assert set_up.page(deployed["domain"]) == "built here\n"
 
 
+def test_timer_removes_a_preview_whose_time_is_over(set_up: FreshServer) -> None:
+    server = set_up.server
+    image = web_image(server, ACCOUNT, "shown:v1", "for now\n")
+    for argv in (["init", "shown"], ["deploy", "shown", "--env", "pr-7", "--image", image]):
+        server.run_as(ACCOUNT, ["codeb", *argv])
+    assert set_up.page(f"pr-7.shown.{DOMAIN}") == "for now\n"
+    over = "import sqlite3, sys; registry = sqlite3.connect(sys.argv[1]); registry.execute("
+    over += "\"UPDATE environments SET expires_at = '2000-01-01T00:00:00+00:00'"
+    over += " WHERE name = 'pr-7'\"); registry.commit()"
+    registry = f"{HOME}/.local/state/codeb/registry.db"
+    server.run_as(ACCOUNT, [set_up.product.python, "-c", over, registry])
+    timer = server.run(["systemctl", "show", "--property=Triggers", "codeb-previews.timer"]).stdout
+    assert timer == "Triggers=codeb-previews.service\n"
+    server.run(["systemctl", "start", "codeb-previews.service"])
+    assert "no previews" in server.run_as(ACCOUNT, ["codeb", "preview", "list"]).stdout
+
+
 def test_reboot_leaves_everything_right(set_up: FreshServer) -> None:
     set_up.server.reboot()
     _until(lambda: not set_up.wrong())
@@ -203,6 +220,7 @@ def test_two_set_ups_at_once_do_not_meet(set_up: FreshServer) -> None:
         ),
         (["systemctl", "disable", "--now", "pdns"], "powerdns", "systemctl enable pdns"),
         (["chmod", "666", "/run/codeb-caddy/admin.sock"], "caddy", "codeb-caddy.service"),
+        (["systemctl", "stop", "codeb-previews.timer"], "codeb", "codeb-previews.timer"),
         (["systemctl", "stop", "codeb"], "codeb", "systemctl restart codeb.service"),
         (["sed", "-i", "s/^api-key=.*/api-key=other/", PDNS_CONFIG], "powerdns", "server setup"),
         (["pdnsutil", "delete-zone", DOMAIN], "zone", "codeb server setup"),

@@ -100,9 +100,9 @@ async def test_links_in_a_folder_lead_nowhere_outside_of_it(
     for path in ("/linked.html", "/linked/page.html"):
         assert "hunter2" not in (await builder.get(deployed["domain"], path)).text
     (source / "Containerfile").write_text("FROM scratch\nCOPY linked.html /\n")
-    failed = builder.ask("deploy", "linked", "--source", str(source))
-    assert failed.returncode == 6
-    assert "hunter2" not in failed.stdout + failed.stderr
+    failed = builder.try_codeb("deploy", "linked", "--source", str(source))
+    assert failed.code == 6
+    assert "hunter2" not in failed.out + failed.err
 
 
 async def test_output_of_a_build_is_told_as_it_goes(builder: EmbeddedSite, tmp_path: Path) -> None:
@@ -125,11 +125,11 @@ async def test_init_in_a_source_folder_writes_there_and_elsewhere_nothing(
     builder: EmbeddedSite, tmp_path: Path
 ) -> None:
     source = copy_of("static", tmp_path)
-    assert "Containerfile" in builder.ask("init", "here", cwd=source).stdout
+    assert "Containerfile" in builder.try_codeb("init", "here", cwd=source).out
     assert (source / "Containerfile").is_file()
     empty = tmp_path / "empty"
     empty.mkdir()
-    assert builder.ask("init", "nowhere", cwd=empty).returncode == 0
+    assert builder.try_codeb("init", "nowhere", cwd=empty).code == 0
     assert list(empty.iterdir()) == []
-    refused = builder.ask("init", "other", "--source", str(empty))
-    assert (refused.returncode, "next:" in refused.stderr) == (2, True)
+    refused = builder.try_codeb("init", "other", "--source", str(empty))
+    assert (refused.code, "next:" in refused.err) == (2, True)

@@ -72,7 +72,7 @@ class SqlRegistry:
         meant = f"did you mean {' or '.join(close)}? else " if close else ""
         raise InvalidRequest(
             f"there is no project {name}",
-            hint=f"{meant}make it with init_project name={name} (codeb init {name})",
+            hint=f"{meant}make it with init_project name={name}",
             code="unknown_project",
         )
 

@@ -83,28 +83,17 @@ class EmbeddedSite(Site):
         """Run `codeb` and give its output."""
         return _run([str(BIN / "codeb"), *argv], self._environment)
 
-    def try_codeb(self, *argv: str, stdin: bytes = b"") -> Ended:
+    def try_codeb(self, *argv: str, stdin: bytes = b"", cwd: Path | None = None) -> Ended:
         ended = subprocess.run(
             [str(BIN / "codeb"), *argv],
             env=self._environment,
+            cwd=cwd,
             input=stdin,
             capture_output=True,
             check=False,
-            timeout=120,
-        )
-        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
-
-    def ask(self, *argv: str, cwd: Path | None = None) -> "subprocess.CompletedProcess[str]":
-        """Run `codeb`, whatever becomes of it."""
-        return subprocess.run(
-            [str(BIN / "codeb"), *argv],
-            env=self._environment,
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            check=False,
             timeout=300,
         )
+        return Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
 
     def endpoint(self, service: str) -> str:
         """Where `podman` or `caddy` answers, as `codeb local status` says."""
