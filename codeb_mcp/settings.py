@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from codeb_mcp.domain.lifetime import Lifetime
-from codeb_mcp.domain.names import DomainName, ImageReference
+from codeb_mcp.domain.names import DomainName, EnvironmentKind, ImageReference
 from codeb_mcp.errors import CodebError, HostNotReady, InvalidRequest
 
 CONFIG_FILE = "config.toml"
@@ -133,6 +133,13 @@ class Settings(BaseModel):
     github_url: str = Field(default="https://api.github.com", pattern=r"^https?://[!-~]+$")
     github_token: SecretStr | None = None
     """Whose rights codeb has on GitHub."""
+
+    agent_may_deploy: tuple[EnvironmentKind, ...] = (
+        EnvironmentKind.STAGING,
+        EnvironmentKind.PREVIEW,
+    )
+    """The kinds of environment that an agent deploys to, and rolls back, by itself: for others a
+    person is asked, or the digest of a plan that they have seen."""
 
     @property
     def registry_file(self) -> Path:

@@ -250,6 +250,7 @@ def _host(settings: Settings) -> Host:
         keep_images=settings.keep_images,
         preview_ttl=Lifetime.parse(settings.preview_ttl),
         preview_limit=settings.preview_limit,
+        agent_may_deploy=frozenset(settings.agent_may_deploy),
     )
 
 

@@ -22,6 +22,7 @@ from codeb_mcp.server.refusals import (
     wrong_arguments,
 )
 from codeb_mcp.tools.answers import answering, readable
+from codeb_mcp.tools.confirming import Autonomy, before_removing
 from codeb_mcp.tools.deploying import DeployTool, EnvTool, InitTool, RemoveTool, RollbackTool
 from codeb_mcp.tools.domains import CertificateTool, DomainTools
 from codeb_mcp.tools.networking import DnsTool, PortTool
@@ -120,18 +121,19 @@ def build_server(
         log_level="WARNING",
         middleware=[bounded_errors],
     )
+    autonomy = Autonomy(application.systems.host.agent_may_deploy)
     projects = ProjectTools(application.projects)
     domains = DomainTools(application.custom_domains)
     previews = PreviewTools(application.previews)
     for tool, annotations in (
-        (DeployTool(application.deployments).deploy, REPLACES),
-        (RollbackTool(application.deployments).rollback, REPLACES),
+        (autonomy.before_deploy(DeployTool(application.deployments).deploy), REPLACES),
+        (autonomy.before_rollback(RollbackTool(application.deployments).rollback), REPLACES),
         (EnvTool(application.variables).set_env, REPLACES),
-        (RemoveTool(application.removals).remove_environment, REPLACES),
+        (before_removing(RemoveTool(application.removals).remove_environment), REPLACES),
         (previews.list_previews, READS),
         (previews.remove_preview, REPLACES),
         (previews.prune_previews, REPLACES),
-        (CollectTool(application.collection).collect_garbage, REPLACES),
+        (before_removing(CollectTool(application.collection).collect_garbage), REPLACES),
         (ReconcileTool(application.reconciliation).reconcile, REPLACES),
         (projects.get_status, READS),
         (LogTool(application.logs).read_logs, READS),
@@ -142,7 +144,7 @@ def build_server(
         (VetTool(application.vetting).vet_fix, READS),
         (domains.add_domain, ADDS_IN_THE_WORLD),
         (domains.list_domains, READS_THE_WORLD),
-        (domains.remove_domain, REPLACES),
+        (before_removing(domains.remove_domain), REPLACES),
         (CertificateTool(application.certificates).renew_certificate, REPLACES),
     ):
         server.add_tool(

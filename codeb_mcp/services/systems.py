@@ -30,7 +30,13 @@ from codeb_mcp.domain.job import Job, JobName, JobState, Schedule
 from codeb_mcp.domain.ledger import AuditEntry, PortAllocation
 from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.masking import Secret
-from codeb_mcp.domain.names import DomainName, ImageReference, ProjectName, VariableName
+from codeb_mcp.domain.names import (
+    DomainName,
+    EnvironmentKind,
+    ImageReference,
+    ProjectName,
+    VariableName,
+)
 from codeb_mcp.domain.ports import PortKind
 from codeb_mcp.domain.project import Environment, EnvironmentKey, Project, ProjectConfig, Slot
 from codeb_mcp.domain.registries import Login, RegistryName
@@ -511,6 +517,7 @@ class Host:
     keep_images: int
     preview_ttl: Lifetime
     preview_limit: int
+    agent_may_deploy: frozenset[EnvironmentKind]
 
 
 @dataclass(frozen=True, slots=True)

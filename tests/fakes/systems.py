@@ -14,7 +14,7 @@ from codeb_mcp.adapters.registry import SqlCalls, SqlReceipts, SqlRegistry, SqlU
 from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.lifetime import Lifetime
-from codeb_mcp.domain.names import DomainName, HealthPath
+from codeb_mcp.domain.names import DomainName, EnvironmentKind, HealthPath
 from codeb_mcp.domain.project import Project
 from codeb_mcp.services.systems import Host, Systems
 from tests.fakes.containers import Application, FakeImages, FakeRuntime
@@ -58,6 +58,7 @@ class InMemoryHost:
     folder: Path
     addresses: tuple[str, ...] = ()
     preview_limit: int = 10
+    agent_may_deploy: frozenset[EnvironmentKind] = frozenset(EnvironmentKind)
     clock: FakeClock = field(default_factory=FakeClock)
     probe: FakeProbe = field(default_factory=FakeProbe)
     markers: FakeMarkers = field(default_factory=FakeMarkers)
@@ -89,6 +90,7 @@ class InMemoryHost:
                 keep_images=3,
                 preview_ttl=Lifetime(timedelta(days=7)),
                 preview_limit=self.preview_limit,
+                agent_may_deploy=self.agent_may_deploy,
             ),
             images=self.images,
             runtime=self.runtime,

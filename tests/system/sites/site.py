@@ -15,7 +15,14 @@ from mcp.client.stdio import stdio_client
 from mcp_types import TextContent
 
 APPLICATION = Path(__file__).parents[1] / "application"
-CONFIG = {"health_interval": 0.2, "health_retries": 15, "drain_timeout": 10.0, "keep_images": 3}
+CONFIG = {
+    "health_interval": 0.2,
+    "health_retries": 15,
+    "drain_timeout": 10.0,
+    "keep_images": 3,
+    # whom a person lets deploy is tested by itself
+    "agent_may_deploy": ["production", "staging", "preview"],
+}
 
 
 @dataclass(frozen=True, slots=True)
