@@ -124,6 +124,8 @@ class Settings(BaseModel):
     """Where builds take official images from, for Containerfiles with the argument BASE."""
     free_disk_mb: int = Field(default=1000, ge=0, le=1_000_000)
     """What must be free on disk before a pull or a build, beside the image itself."""
+    pull_timeout: float = Field(default=60.0, ge=1, le=3600)
+    """How many seconds a registry may send nothing; a pull that goes on is not cut short."""
 
     preview_ttl: Span = "7d"
     """How long a preview lives after a deploy to it; `never` for no end."""

@@ -201,6 +201,7 @@ def _systems(settings: Settings) -> Systems:
         logins=logins,
         base_images=settings.base_images,
         free_disk=settings.free_disk_mb * 1_000_000,
+        pull_patience=settings.pull_timeout,
     )
     podman = Podman(endpoints.podman_socket, embedded=settings.podman_socket is None)
     # a container that systemd starts is known by its unit, whichever folder it was made from

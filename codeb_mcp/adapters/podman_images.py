@@ -30,8 +30,8 @@ class PodmanImages:
 
     `environment` is added to that of `podman build`. `embedded` as for `Podman`. `logins` are
     those at registries, `base_images` where builds take official images from (the build argument
-    BASE), `free_disk` the bytes that must stay free. The times, in seconds, bound a whole pull
-    and a whole build.
+    BASE), `free_disk` the bytes that must stay free. The times, in seconds, bound a whole pull,
+    how long a registry may send nothing meanwhile, and a whole build.
     """
 
     def __init__(
@@ -43,7 +43,8 @@ class PodmanImages:
         logins: AuthFile | None = None,
         base_images: str | None = None,
         free_disk: int = 0,
-        pull_seconds: float = 900.0,
+        pull_seconds: float = 3600.0,
+        pull_patience: float = 60.0,
         build_seconds: float = 1800.0,
     ) -> None:
         self._podman = Podman(socket_path, embedded=embedded)
@@ -51,7 +52,13 @@ class PodmanImages:
         self._logins = logins
         self._base_images = base_images
         self._build_seconds = build_seconds
-        self._puller = Puller(self._podman, logins, free_disk=free_disk, seconds=pull_seconds)
+        self._puller = Puller(
+            self._podman,
+            logins,
+            free_disk=free_disk,
+            seconds=pull_seconds,
+            patience=pull_patience,
+        )
 
     async def pull(self, reference: ImageReference, told: Told = unwatched) -> ResolvedImage:
         """Fetch the newest image of that name; one under `localhost/` is only looked up."""

@@ -19,28 +19,39 @@ from codeb_mcp.errors import CodebError, SystemFailed
 from codeb_mcp.planning.pulls import LayerProgress, disk_full, pause_before_retry, room_needed
 
 _TELL_SECONDS = 0.5
+_SILENT_SECONDS = 900.0
+"""How long Podman may say nothing at all, as while it unpacks a large layer."""
 
 
 class Puller:
     """Pulls through Podman.
 
-    `free_disk` is in bytes; `seconds` bounds a whole pull with its pauses.
+    `free_disk` is in bytes; `seconds` bounds a whole pull with its pauses, `patience` is how long
+    the registry may send nothing while something is awaited of it.
     """
 
     def __init__(
-        self, podman: Podman, logins: AuthFile | None, *, free_disk: int, seconds: float
+        self,
+        podman: Podman,
+        logins: AuthFile | None,
+        *,
+        free_disk: int,
+        seconds: float,
+        patience: float,
     ) -> None:
         self._podman = podman
         self._logins = logins
         self._api = RegistryApi(logins) if logins else None
         self._free_disk = free_disk
         self._seconds = seconds
+        self._patience = patience
 
     async def pull(self, reference: ImageReference, told: Told) -> str:
         """Bring the image here; the name under which local storage has it then.
 
         What passes by itself is waited for and tried again. Raises what `pull_error` tells,
-        HostNotReady (`disk_full`) before anything was begun, SystemFailed after `seconds`.
+        HostNotReady (`disk_full`) before anything was begun, SystemFailed after `seconds`, or when
+        nothing comes any more.
         """
         name = _without_tag_beside_digest(reference)
         deadline = time.monotonic() + self._seconds
@@ -88,7 +99,14 @@ class Puller:
 
         failure: CodebError | None = None
         async with anyio.create_task_group() as group:
-            group.start_soon(_tell, progress, told)
+
+            async def watch() -> None:
+                nonlocal failure
+                await _until_stalled(progress, told, self._patience)
+                failure = await self._stalled(reference, manifest, progress)
+                group.cancel_scope.cancel()
+
+            group.start_soon(watch)
             try:
                 await self._podman.run_cancellable(work, f"pull {reference}")
             except CodebError as error:  # the group would wrap it
@@ -108,6 +126,26 @@ class Puller:
 
         return await self._podman.run_cancellable(work, f"look for {reference}")
 
+    async def _stalled(
+        self, reference: str, manifest: Manifest | None, progress: LayerProgress
+    ) -> SystemFailed:
+        """Whose fault it is that nothing comes: Podman's, where the registry sends to us."""
+        asks = self._api if not progress.lines else None
+        if asks and manifest and await asks.sends(reference, manifest.first):
+            return SystemFailed(
+                f"Podman could not pull {reference}: it has not begun within "
+                f"{self._patience:g} s, though the registry sends",
+                hint="try again; if it happens again, restart Podman's service",
+                code="podman_timeout",
+            )
+        return SystemFailed(
+            f"image {reference}: the registry {registry_of(reference) or 'docker.io'} has sent "
+            f"nothing for {self._patience:g} s",
+            hint="try again; layers already here are not fetched again. A network that stalls "
+            "for longer and then goes on needs a larger pull_timeout (CODEB_PULL_TIMEOUT)",
+            code="registry_stalled",
+        )
+
     def _timeout(self, reference: str) -> SystemFailed:
         return SystemFailed(
             f"image {reference} was not pulled within {self._seconds:g} s",
@@ -126,7 +164,8 @@ def _fetch(
     late: SystemFailed,
 ) -> None:
     """One pull. Runs in a thread that may be left behind, and ends by itself at the deadline."""
-    left = max(0.1, deadline - time.monotonic())
+    left = max(0.1, min(_SILENT_SECONDS, deadline - time.monotonic()))
+    progress.asked = True
     try:
         answer = client.api.post(
             "/images/pull",
@@ -137,9 +176,11 @@ def _fetch(
             stream=True,
         )
         if answer.status_code >= 400:
-            raise pull_error(reference, failure_of(answer))
+            raise _refusal(reference, answer)
         for line in answer.iter_lines():
             told = json.loads(line) if line else {}
+            if not isinstance(told, dict):
+                raise ValueError(f"it said {told!r:.100}")
             # the answer is 200 even for a pull that fails: the reason comes as its last line
             if reason := told.get("error"):
                 raise pull_error(reference, str(reason))
@@ -161,13 +202,28 @@ def _credentials(reference: str, login: Login | None) -> dict[str, str]:
     return {"X-Registry-Config": base64.urlsafe_b64encode(text.encode()).decode()}
 
 
-async def _tell(progress: LayerProgress, told: Told) -> None:
-    said = ""
-    while True:
-        await anyio.sleep(_TELL_SECONDS)
+def _refusal(reference: ImageReference, answer: Any) -> CodebError:
+    """What an answer with an HTTP error means: the image's fault, the registry's, or Podman's."""
+    error = pull_error(reference, failure_of(answer))
+    if error.code != "pull_failed":
+        return error
+    return SystemFailed(
+        f"Podman could not pull {reference}: HTTP {answer.status_code}: {failure_of(answer)}",
+        hint="try again; `podman info` tells whether Podman itself is well",
+        code="podman_failed",
+    )
+
+
+async def _until_stalled(progress: LayerProgress, told: Told, patience: float) -> None:
+    """Tell how far it is; return when nothing has come for `patience` seconds that should have."""
+    said, heard, lines = "", anyio.current_time(), progress.lines
+    while anyio.current_time() - heard < patience:
+        await anyio.sleep(min(_TELL_SECONDS, patience))
         if (now := str(progress)) != said:
             said = now
             await told(said)
+        if progress.lines != lines or not progress.is_awaited:
+            heard, lines = anyio.current_time(), progress.lines
 
 
 def _named(reference: str) -> str:

@@ -100,6 +100,18 @@ class RegistryApi:
             return None
         return _manifest(digest, document)
 
+    async def sends(self, reference: str, layer: str) -> bool:
+        """Whether the registry begins to send a layer of the image when it is asked for it."""
+        registry = RegistryName(registry_of(reference))
+        repository, _ = _split(reference.partition("/")[2])
+        one_byte = {"range": "bytes=0-0"}
+        try:
+            path = f"/v2/{repository}/blobs/{layer}"
+            answer = await _asked(registry, path, self._logins.login(registry), one_byte)
+        except (NoAnswer, Busy, CodebError):
+            return False
+        return answer.status < 400
+
     def _own(self, manifests: list[Any]) -> str:
         for each in manifests:
             own = each.get("platform") if isinstance(each, dict) else None
@@ -115,8 +127,12 @@ def _manifest(digest: str, document: Any) -> Manifest | None:
     layers = document.get("layers") if isinstance(document, dict) else None
     if not digest or not isinstance(layers, list):
         return None
-    sizes = [each.get("size") for each in layers if isinstance(each, dict)]
-    return Manifest(digest, tuple(size for size in sizes if isinstance(size, int) and size >= 0))
+    layers = [each for each in layers if isinstance(each, dict)]
+    sizes = [each.get("size") for each in layers]
+    first = str(layers[0].get("digest") or "") if layers else ""
+    return Manifest(
+        digest, tuple(size for size in sizes if isinstance(size, int) and size >= 0), first
+    )
 
 
 def _split(rest: str) -> tuple[str, str]:

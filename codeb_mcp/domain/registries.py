@@ -57,10 +57,14 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a registry says of an image: its digest and the sizes of its layers, in bytes."""
+    """What a registry says of an image: its digest and the sizes of its layers, in bytes.
+
+    `first` is the digest of its first layer.
+    """
 
     digest: str
     layers: tuple[int, ...]
+    first: str = ""
 
 
 def registry_of(reference: str) -> str:

@@ -11,6 +11,7 @@ LONGEST_PAUSE = 120.0
 UNPACKED = 3
 """How much larger layers are on disk than compressed, as a rule."""
 _TRANSIENT = frozenset({"registry_unreachable", "registry_rate_limited", "registry_failed"})
+_COMING = ("Pulling fs layer", "Downloading")
 _MEGA = 1_000_000
 
 
@@ -58,15 +59,32 @@ class LayerProgress:
     manifest: Manifest | None = None
     layers: dict[str, tuple[int, int]] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
+    coming: set[str] = field(default_factory=set)
+    asked: bool = False
+    lines: int = 0
 
     def note(self, line: dict[str, object]) -> None:
         """Take in one line: `progressDetail` with bytes, or the words `Copying blob …`."""
+        self.lines += 1
         detail, layer = line.get("progressDetail"), str(line.get("id") or "")
+        if line.get("status") in _COMING:
+            self.coming.add(layer)
+        elif layer:
+            self.coming.discard(layer)
         if isinstance(detail, dict) and layer and detail.get("total"):
             self.layers[layer] = (int(detail.get("current") or 0), int(detail["total"]))
         words = str(line.get("stream") or "").split()
         if words[:2] == ["Copying", "blob"] and len(words) > 2:
             self.begun.add(words[2])
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether the registry is to send something now.
+
+        Once all layers have come, Podman unpacks them, which takes its time without a word; and
+        one that does not tell bytes does not tell this either.
+        """
+        return self.asked and (bool(self.coming) or not self.lines)
 
     def __str__(self) -> str:
         known = sum(self.manifest.layers) if self.manifest else 0

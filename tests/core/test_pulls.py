@@ -83,3 +83,20 @@ def test_login_that_no_header_can_hold_is_refused(user: str, password: str) -> N
 
 def test_login_does_not_show_its_password() -> None:
     assert "hunter2" not in repr(Login("me", Secret("hunter2")))
+
+
+def test_registry_is_awaited_at_first_and_while_a_layer_comes() -> None:
+    assert not LayerProgress(IMAGE).is_awaited
+    progress = LayerProgress(IMAGE, asked=True)
+    assert progress.is_awaited
+    progress.note({"id": "a", "status": "Pulling fs layer"})
+    progress.note({"id": "a", "status": "Downloading", "progressDetail": {"total": 2}})
+    assert progress.is_awaited
+    progress.note({"id": "a", "status": "Download complete"})
+    assert not progress.is_awaited
+
+
+def test_registry_is_not_awaited_where_podman_does_not_tell_bytes() -> None:
+    progress = LayerProgress(IMAGE, asked=True)
+    progress.note({"stream": "Copying blob sha256:1"})
+    assert not progress.is_awaited

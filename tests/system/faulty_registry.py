@@ -89,9 +89,10 @@ async def serve(reader, writer):
             return writer.transport.abort()
         if fault == "corrupt":
             body = body[:-100] + bytes(byte ^ 1 for byte in body[-100:])
-        if fault == "slow":
-            for start in range(0, len(body), len(body) // 4 + 1):
-                writer.write(body[start : start + len(body) // 4 + 1])
+        if fault in ("slow", "drip"):
+            piece = len(body) // {"slow": 4, "drip": 12}[fault] + 1
+            for start in range(0, len(body), piece):
+                writer.write(body[start : start + piece])
                 await writer.drain()
                 await asyncio.sleep(0.7)
             return

@@ -180,6 +180,25 @@ def test_registry_that_goes_on_failing_is_given_up_in_bounded_time(puller: Pulle
     assert time.monotonic() - began < 120
 
 
+def test_layer_that_stalls_is_given_up_and_the_registry_is_named(puller: Puller) -> None:
+    puller.registry.fail("mute", "/blobs/", 10_000)
+    began = time.monotonic()
+    error = puller.error(puller.plan("v1", "--json", CODEB_PULL_TIMEOUT="3"))
+    assert (error["code"], error["exitCode"], error["retryable"]) == ("registry_stalled", 5, True)
+    assert f"the registry {BEFORE} has sent nothing for 3 s" in error["message"]
+    assert time.monotonic() - began < 30
+    puller.registry.fail("none", times=0)
+    assert puller.plan().returncode == 0
+
+
+def test_slow_layer_that_goes_on_is_not_given_up(puller: Puller) -> None:
+    puller.registry.fail("drip", "/blobs/", 10)
+    began = time.monotonic()
+    ended = puller.plan(CODEB_PULL_TIMEOUT="5")
+    assert ended.returncode == 0, ended.stderr
+    assert time.monotonic() - began > 7
+
+
 def test_layer_that_is_not_what_its_digest_says_is_refused(puller: Puller) -> None:
     puller.registry.fail("corrupt", "/blobs/", 10_000)
     error = puller.error(puller.plan("v1", "--json"))
