@@ -59,7 +59,7 @@ def _read_part(part: _Part, steps: Steps, findings: Findings) -> None:
     window: Window | None = None
     for number, triggers in _by_line(part):
         if window is None:
-            window = Window(part.data.split(b"\n"), part.first)
+            window = Window(part.data.split(b"\n"), part.first, findings.passed)
         _read_line(window, number, triggers, steps, findings)
 
 

@@ -4,6 +4,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable
 
+from codeb_mcp.diagnosis.kinds import kind_of
 from codeb_mcp.diagnosis.lines import Line
 from codeb_mcp.diagnosis.paths import relative
 from codeb_mcp.diagnosis.rules import Finding, Rule, Sighting, Weight
@@ -21,6 +22,7 @@ EXCERPT_SIZE = 3_000
 _ANNOTATED = frozenset(
     (IncidentType.LINT_ERROR, IncidentType.TYPE_ERROR, IncidentType.SYNTAX_ERROR)
 )
+_PLACED = re.compile(r"\b(?:file|sourcepath)=", re.I)
 _TEST_FILE = re.compile(
     r"(?:[._-]|^)(?:test|spec|cy|e2e)s?\.|(?:^|/)(?:__)?tests?(?:__)?/|(?:^|/)test_|_test\."
 )
@@ -34,6 +36,7 @@ class Findings:
         self.first_hints: list[Finding] = []
         self.last_hints: deque[Finding] = deque(maxlen=30)
         self.truncated = False
+        self.passed: dict[str, int] = {}
         self._seen: set[tuple[object, ...]] = set()
         self._per_step: Counter[int] = Counter()
         self._taken_until: dict[str, int] = {}
@@ -47,8 +50,10 @@ class Findings:
 
     def read(self, window: Window, line: Line, rules: Iterable[Rule], step: Step) -> None:
         """Try the rules on a line; the first that makes something of it has it."""
+        if line.number <= self.passed.get(line.stream, 0):
+            return
         taken = line.number <= self._taken_until.get(line.stream, 0)
-        annotated = line.mark == "error" and "file=" in line.attributes
+        annotated = line.mark == "error" and _PLACED.search(line.attributes) is not None
         for rule in rules:
             if (taken and not rule.within) or (annotated and rule.type not in _ANNOTATED):
                 continue
@@ -58,6 +63,8 @@ class Findings:
             if made:
                 for each in made if isinstance(made, list) else (made,):
                     self._add(each, window, line.stream, step)
+                return
+            if line.number <= self.passed.get(line.stream, 0) and made is not None:
                 return
         if annotated and not taken:
             self._add(_annotation(line), window, line.stream, step)
@@ -84,7 +91,7 @@ class Findings:
         if key in self._seen:
             return
         self._seen.add(key) if len(self._seen) < 4 * MOST else None
-        made.excerpt = _excerpt(window, made)
+        made.excerpt = made.excerpt or _excerpt(window, made)
         if made.weight is Weight.HINT:
             (self.first_hints if len(self.first_hints) < 30 else self.last_hints).append(made)
             return
@@ -110,16 +117,33 @@ def _excerpt(window: Window, made: Finding) -> str:
 
 
 def _annotation(line: Line) -> Finding:
-    """`::error file=a.ts,line=3,col=5::message`, from any tool."""
-    pairs = (part.split("=", 1) for part in line.attributes.split(",") if "=" in part)
-    values = {name.strip().rsplit(" ", 1)[-1]: value.strip() for name, value in pairs}
+    """`::error file=a.ts,line=3,col=5::message` or Azure's `##vso[…]message`, from any tool."""
+    pairs = (part.split("=", 1) for part in re.split(r"[,;]", line.attributes) if "=" in part)
+    values = {name.strip().rsplit(" ", 1)[-1].lower(): value.strip() for name, value in pairs}
     made = Finding(IncidentType.LINT_ERROR, "annotation", line.text.strip(), line.number)
-    made.file = relative(values["file"]) if values.get("file") else None
-    made.line = int(values["line"]) if values.get("line", "").isdigit() else None
-    made.column = int(values["col"]) if values.get("col", "").isdigit() else None
-    made.code = values.get("title")
+    file = values.get("file") or values.get("sourcepath")
+    made.file = relative(file) if file else None
+    made.line, made.column = _first_number(values, "line"), _first_number(values, "col")
+    title = values.get("title", "")
+    made.code = values.get("code") or title or None
     made.first = made.last = line.number
-    if _TEST_FILE.search(made.file or ""):
+    rule = made.code or ""
+    if found := re.search(
+        r"^(ruff|eslint|mypy|pyright|pylint|flake8|hadolint)\b(?!\()", title, re.I
+    ):
+        made.tool = found[1].lower()
+        inner = re.search(r"\(([\w@/-]+)\)", title)
+        made.code = rule = inner[1] if inner else rule
+    made.type, tool = kind_of(rule, made.message, made.type)
+    if made.tool in {"mypy", "pyright"}:
+        made.type = IncidentType.TYPE_ERROR
+    made.tool = tool or made.tool
+    if _TEST_FILE.search(made.file or "") and made.type is IncidentType.LINT_ERROR and not tool:
         made.type, made.weight, made.code = IncidentType.TEST_FAILURE, Weight.SUMMARY, None
-        made.message = f"{values.get('title', '')}: {made.message}".lstrip(": ")
+        made.message = f"{title}: {made.message}".lstrip(": ")
     return made
+
+
+def _first_number(values: dict[str, str], name: str) -> int | None:
+    text = values.get(name) or values.get(f"{name}number") or values.get(f"{name}umnnumber") or ""
+    return int(text) if text.isdigit() and len(text) < 9 else None

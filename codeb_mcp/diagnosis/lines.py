@@ -1,5 +1,6 @@
 """A raw line of a log as its tool wrote it: what CI systems and runners put around it taken off."""
 
+import json
 import re
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ _ESCAPES = re.compile(
 )
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f\ufeff]")
 _MARK = re.compile(
-    r"(?:##\[|::|##vso\[task\.logissue type=)(error|warning|group|endgroup|section|notice|debug|command)\b([^\]:]*(?:[^\]\n]*?))(?:\]|::)"
+    r"(?:##\[|::|##vso\[task\.logissue (?:[\w=./\\:-]{0,300};)?type=)(error|warning|group|endgroup|section|notice|debug|command)\b([^\]:]*(?:[^\]\n]*?))(?:\]|::)"
 )
 _PREFIX = re.compile(
     r"(?:"
@@ -53,6 +54,9 @@ _NOT_STREAMS = frozenset(
 _SHOUTED = re.compile(r"[A-Z]+_[A-Z_]+$")
 _PLUGIN = re.compile(
     r"(?:vite|rollup|plugin|commonjs|esbuild|webpack|vue|unplugin|astro|babel)\b", re.I
+)
+_WRAPPED = re.compile(
+    r"\{\"(?:(?:Time|Action|ImportPath)\":.{0,300}\"Action\":\"(?:output|build-output)\"|Action\":\"(?:output|build-output)\"|log\":\")"
 )
 _SCRIPT_FILE = re.compile(r"\.\w{1,5}:")
 
@@ -89,8 +93,27 @@ def read_line(raw: bytes, number: int, longest: int = LONGEST) -> Line:
     line.stream, text = _without_prefix(text)
     if line.stream:
         text = _without_mark(text, line)
+    if text.startswith('{"'):
+        writer, text = _unwrapped(text)
+        line.stream += writer
     line.text = text[:longest].rstrip()
     return line
+
+
+def _unwrapped(text: str) -> tuple[str, str]:
+    """Who wrote a line that is wrapped in JSON (`go test -json`, a container's log), and the line."""
+    found = _WRAPPED.match(text)
+    if not found:
+        return "", text
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return "", text
+    said = value.get("Output") or value.get("log")
+    if not isinstance(said, str):
+        return "", text
+    stream = f"{value.get('Package') or value.get('stream') or 'log'}"
+    return stream, _as_on_a_terminal(said.rstrip("\n"))
 
 
 def _as_on_a_terminal(text: str) -> str:

@@ -104,6 +104,25 @@ TRIGGERS = (
         ": [",
         "severity",
     ),
+    # what reports for other programs are told by
+    *(
+        '"message":',
+        '"messages":',
+        '"testResults":',
+        '"assertionResults":',
+        '"offenses":',
+        '"diagnostics":',
+        '"generalDiagnostics":',
+        '"VulnerabilityID":',
+        '"Vulnerabilities":',
+        '"RuleID":',
+        '"FromLinter":',
+        '"runs":',
+    ),
+    *('"check_name":', '"advisories":', '"auditReportVersion":', '"vulns":', '"warnings":'),
+    *('"failures":', '"suites":', '"collectors":', '"examples":', '"issues":', '"errors":'),
+    *('"vulnerability":', '"vulnerabilities":', '"test_id":', '"advisory":', '"err":'),
+    *("<testsuite", "<testcase", "<failure", "<checkstyle", "<error ", "<violation ", "<issue"),
 )
 
 _HARMLESS = re.compile(

@@ -1,5 +1,6 @@
 """From findings to incidents: duplicates folded, root causes first, consequences marked."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -85,7 +86,11 @@ def _folded(findings: Iterable[Finding]) -> list[Finding]:
     """One of each: the same words at the same place, in whatever dress, are the same failure."""
     kept: dict[tuple[object, ...], Finding] = {}
     for each in findings:
-        kept.setdefault((each.file, each.line, normal(each.message)[:60]), each)
+        file, words = each.file, normal(each.message)[:60]
+        if each.type is IncidentType.TEST_FAILURE and file and each.line:
+            # a report of the tests names files and titles in another way than the terminal
+            file, words = file.rsplit("/", 1)[-1], re.sub(r"\W+", "", words.split(": ")[0])
+        kept.setdefault((file, each.line, words), each)
     return list(kept.values())
 
 

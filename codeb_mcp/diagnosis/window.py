@@ -13,11 +13,17 @@ def _ends(line: Line) -> bool:
 
 
 class Window:
-    """Consecutive raw lines; `first` is the number of the first one in the log, from 1."""
+    """Consecutive raw lines; `first` is the number of the first one in the log, from 1.
 
-    def __init__(self, raw: list[bytes], first: int = 1) -> None:
+    `passed` holds, by stream, the last line of the reports that have been read as a whole.
+    """
+
+    def __init__(
+        self, raw: list[bytes], first: int = 1, passed: dict[str, int] | None = None
+    ) -> None:
         self._raw = raw
         self.first = first
+        self.passed = {} if passed is None else passed
         self._read: dict[int, Line] = {}
 
     def __len__(self) -> int:

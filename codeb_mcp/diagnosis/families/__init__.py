@@ -21,6 +21,7 @@ from codeb_mcp.diagnosis.families import (
     python_checks,
     python_packages,
     python_tests,
+    reports,
     rust,
     security,
     shell,
@@ -29,6 +30,7 @@ from codeb_mcp.diagnosis.families import (
 from codeb_mcp.diagnosis.rules import Rule
 
 RULES: tuple[Rule, ...] = (
+    *reports.RULES,
     *typescript.RULES,
     *security.RULES,
     *javascript_lint.RULES,

@@ -1,9 +1,6 @@
 """ESLint in its formatters, and the linters that print like it; Biome, oxlint, Prettier, Stylelint."""
 
-import json
 import re
-from collections.abc import Iterator
-from typing import Any
 
 from codeb_mcp.diagnosis.paths import relative
 from codeb_mcp.diagnosis.prefilter import LOCATION
@@ -108,112 +105,43 @@ def _warnings_above(sighting: Sighting) -> list[Finding]:
     return made[::-1]
 
 
-def _documents(sighting: Sighting) -> Iterator[dict[str, Any]]:
-    raw = sighting.window.whole(sighting.line.number)
-    start = min(
-        (at for at in (raw.find(b'[{"filePath"'), raw.find(b'{"results":[{"filePath"')) if at >= 0),
-        default=-1,
-    )
-    if start < 0:
-        return
-    try:
-        value, _ = json.JSONDecoder().raw_decode(raw[start:].decode("utf-8", "replace"))
-    except (ValueError, RecursionError):
-        return
-    yield from value if isinstance(value, list) else value["results"]
-
-
-def _json(sighting: Sighting) -> list[Finding]:
-    made = []
-    for document in _documents(sighting):
-        for message in document.get("messages", ())[:100]:
-            line, column = message.get("line"), message.get("column")
-            made.append(
-                sighting.finding(
-                    file=relative(str(document["filePath"])),
-                    line=line if isinstance(line, int) else None,
-                    column=column if isinstance(column, int) else None,
-                    code=str(message["ruleId"]) if message.get("ruleId") else None,
-                    message=str(message.get("message", "")),
-                    warning=message.get("severity") == 1,
-                )
-            )
-            if len(made) >= 200:
-                return made
-    return made
-
-
-def _xml(sighting: Sighting) -> list[Finding] | None:
-    """Checkstyle: `<file name=…>` on this line or above, `<error line=…>` on this one."""
-    text = sighting.line.text
-    file = re.search(r"<file name=\"([^\"]+)\"", text)
-    if not file:
-        for line in sighting.before(60):
-            if file := re.search(r"<file name=\"([^\"]+)\"", line.text):
-                break
-    made = []
-    for error in re.finditer(r"<(?:error|issue) ([^>]{1,1000})>", text):
-        values = dict(re.findall(r"([\w-]+)=\"([^\"]*)\"", error[1]))
-        message = values.get("message") or values.get("reason") or ""
-        for entity, plain in (
-            ("&apos;", "'"),
-            ("&quot;", '"'),
-            ("&lt;", "<"),
-            ("&gt;", ">"),
-            ("&amp;", "&"),
-        ):
-            message = message.replace(entity, plain)
-        line_number = values.get("line", "")
-        made.append(
-            sighting.finding(
-                file=relative(file[1]) if file else None,
-                line=int(line_number) if line_number.isdigit() else None,
-                message=message,
-                code=(values.get("source") or "").removeprefix("eslint.rules.") or None,
-                warning=values.get("severity") in {"warning", "info"},
-            )
-        )
-    return made or None
-
-
 def _tap(sighting: Sighting) -> list[Finding] | None:
     """ESLint's tap formatter: a YAML block with `ruleId:` below `not ok 1 - file`."""
     made = []
     current: dict[str, str] = {}
-    file = sighting.group("file") or ""
-    for line in sighting.after(80):
+    for line in sighting.after(300):
         text = line.text.strip()
         if text.startswith(("not ok", "ok ", "...", "TAP version")):
             break
-        name, _, value = text.lstrip("- ").partition(": ")
-        current[name] = value.strip("'\"")
+        name, _, value = text.removeprefix("- ").partition(": ")
+        current[name] = _yaml(value)
+        if name == "message":
+            current |= {"at": str(line.number)}
         if name == "ruleId":
-            made.append(
-                sighting.finding(
-                    file=relative(file),
-                    message=current.get("message", ""),
-                    code=value,
-                    line=int(current["line"]) if current.get("line", "").isdigit() else None,
-                    warning=current.get("severity") == "warning",
-                    last=line.number,
-                )
-            )
+            made.append(_tapped(sighting, current, line.number))
     return made or None
 
 
-def _junit(sighting: Sighting) -> Finding:
-    made = sighting.finding()
-    for line in (sighting.line, *sighting.before(5)):
-        if found := re.search(
-            r"<test(?:suite|case)[^>]* (?:package|classname|name)=\"(?:org\.eslint)?[^\"]*\"[^>]*?name=\"(?P<file>[^\"]+\.\w+)\"",
-            line.text,
-        ):
-            made.file = relative(found["file"])
-            break
-        if found := re.search(r"classname=\"(?P<file>[^\"]+)\"", line.text):
-            made.file = relative(found["file"])
-            break
-    return made
+def _tapped(sighting: Sighting, current: dict[str, str], last: int) -> Finding:
+    line, column = current.get("line", ""), current.get("column", "")
+    at = int(current.get("at", sighting.line.number))
+    return sighting.finding(
+        file=relative(sighting.group("file") or ""),
+        message=current.get("message", ""),
+        code=current["ruleId"] or None,
+        line=int(line) if line.isdigit() else None,
+        column=int(column) if column.isdigit() else None,
+        warning=current.get("severity") == "warning",
+        at=at,
+        first=at,
+        last=last,
+    )
+
+
+def _yaml(text: str) -> str:
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return text[1:-1].replace("''", "'")
+    return text.strip('"')
 
 
 def _under_header(sighting: Sighting) -> Finding | None:
@@ -248,7 +176,7 @@ RULES: tuple[Rule, ...] = (
         "eslint",
         LINT,
         ("rror ",),
-        rf"^\s*{FILE}\((?P<line>\d+),(?P<column>\d+)\): error (?P<code>[a-z@][\w@/-]*) : (?P<message>.+)$",
+        rf"^\s*{FILE}\((?P<line>\d+),(?P<column>\d+)\): error (?:(?P<code>[a-z@][\w@/-]*) )?: (?P<message>.+)$",
     ),
     rule(
         "eslint",
@@ -287,23 +215,19 @@ RULES: tuple[Rule, ...] = (
         r"^ESLint found too many warnings \(maximum: \d+\)",
         _warnings_above,
     ),
-    rule("eslint", LINT, ("rror",), r"[\[{]\"(?:filePath|results)\":", _json),
-    rule("eslint", LINT, "rrorCount", r"\"filePath\":", _json),
-    rule("checkstyle", LINT, ("<error ",), r"<error (?=[^>]*line=)", _xml),
     rule("eslint", LINT, "not ok", r"^not ok \d+ - (?P<file>\S*[/\\.]\S+\.\w+)$", _tap),
-    rule(
-        "eslint",
-        LINT,
-        "rror",
-        r"<failure message=\"(?P<message>[^\"]*)\"><!\[CDATA\[line (?P<line>\d+), col (?P<column>\d+), Error - .*?(?:\((?P<code>[\w@/.-]+)\))?\]\]>",
-        _junit,
-    ),
     rule(
         "eslint",
         LINT,
         (LOCATION,),
         r"^\s+Line (?P<line>\d+):(?P<column>\d+):\s+(?P<message>.+?)(?:\s{2,}(?P<code>[\w@/.-]+))?$",
         _under_header,
+    ),
+    rule(
+        "eslint",
+        LINT,
+        ("rror ", "fatal "),
+        rf"^(?:error|fatal)\s{{2,}}(?:(?P<code>[\w@/-]+)\s{{2,}})?(?P<message>\S.{{0,500}}?)\s{{2,}}{AT}$",
     ),
     rule(
         "eslint",

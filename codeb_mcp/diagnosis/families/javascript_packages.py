@@ -144,6 +144,12 @@ def _berry(sighting: Sighting) -> Finding | None:
 
 RULES: tuple[Rule, ...] = (
     rule(
+        "npm audit",
+        IncidentType.INFRASTRUCTURE,
+        "rror audit",
+        r"^npm (?:ERR!|error) (?P<message>audit endpoint returned an error.*)",
+    ),
+    rule(
         "npm",
         CONFIG,
         ("ERR! Missing script", "rror Missing script", "ERR! missing script"),

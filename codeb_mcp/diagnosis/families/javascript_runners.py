@@ -125,7 +125,10 @@ _TAP_FRAME = re.compile(
 
 
 def _tap(sighting: Sighting) -> Finding | None:
-    made = sighting.finding(message=sighting.group("message") or "")
+    name = sighting.group("message") or ""
+    if sighting.line.text.endswith("{"):
+        return None
+    made = sighting.finding(message=name)
     place = None
     for line in sighting.after(60):
         text = line.text.strip()
@@ -134,6 +137,10 @@ def _tap(sighting: Sighting) -> Finding | None:
         made.last = line.number
         if found := re.match(r"(?:error|message): ['\"]?(?:\|-?|>-?)?(?P<text>.*?)['\"]?$", text):
             made.message = f"{made.message}: {found['text']}".rstrip(": ")
+        elif made.message == name and re.match(
+            r"\s{2,}(?!---|at |[\w-]+:(?: |$))[^\W_]", line.text
+        ):
+            made.message = f"{name}: {text}"
         if "subtestsFailed" in text:
             return None
         found = _TAP_PLACE.search(text) or _TAP_FRAME.match(line.text)

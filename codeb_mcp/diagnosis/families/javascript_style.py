@@ -73,7 +73,25 @@ def _biome_file(sighting: Sighting) -> Finding | None:
     return None
 
 
+def _listed(sighting: Sighting) -> list[Finding] | None:
+    """Biome's summary: the files below, `- src/a.js (1 error, 2 warnings)`."""
+    made = []
+    for line in sighting.after(200):
+        found = re.match(r"\s*- (?P<file>\S+)(?: \((?P<count>.+)\))?$", line.text)
+        if not found:
+            if line.text.strip():
+                break
+            continue
+        one = sighting.finding(file=relative(found["file"]), at=line.number, first=line.number)
+        one.warning = bool(found["count"]) and "error" not in found["count"]
+        one.last = line.number
+        made.append(one)
+    return made or None
+
+
 RULES: tuple[Rule, ...] = (
+    rule("biome", SYNTAX, "rrors", r"ℹ (?P<message>.*files have parsing errors):$", _listed),
+    rule("biome", LINT, "violat", r"ℹ (?P<message>.*files have violations):$", _listed),
     rule(
         "oxlint",
         LINT,

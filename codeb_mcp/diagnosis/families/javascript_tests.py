@@ -236,6 +236,9 @@ RULES: tuple[Rule, ...] = (
         "jest", TEST, "fail", r"^\s*›\s*(?P<message>\d+ snapshots? failed)", weight=Weight.SUMMARY
     ),
     rule(
+        "vitest", CONFIG, "failed to load config", r"^(?P<message>failed to load config from .+)$"
+    ),
+    rule(
         "jest",
         CONFIG,
         "rror",

@@ -97,6 +97,7 @@ def _grouped(sighting: Sighting) -> Finding | None:
         if found := re.match(rf"^{_PY}:$", line.text):
             made = sighting.finding(file=relative(found["file"]))
             made.message = _FIXABLE.sub("", made.message)
+            made.type = SYNTAX if made.code == "invalid-syntax" else made.type
             return made
         if line.text.strip() and not re.match(r"\s+\d+:\d+", line.text):
             return None
@@ -211,7 +212,7 @@ RULES: tuple[Rule, ...] = (
         "ruff",
         LINT,
         (LOCATION,),
-        r"^\s+(?P<line>\d+):(?P<column>\d+)\s+(?P<code>[A-Z]{1,4}\d{3,4}) (?P<message>.+)$",
+        r"^\s+(?P<line>\d+):(?P<column>\d+)\s+(?P<code>[A-Z]{1,4}\d{3,4}|invalid-syntax):? (?P<message>.+)$",
         _grouped,
     ),
     rule("ruff", LINT, "Would", rf"^Would reformat: {FILE}$", _reformat),

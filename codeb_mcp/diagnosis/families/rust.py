@@ -2,6 +2,7 @@
 
 import re
 
+from codeb_mcp.diagnosis.kinds import kind_of
 from codeb_mcp.diagnosis.paths import foreign, relative
 from codeb_mcp.diagnosis.rules import FILE, Finding, Rule, Sighting, Weight, rule
 from codeb_mcp.domain.incident import IncidentType
@@ -140,6 +141,13 @@ def _old_panic(sighting: Sighting) -> Finding:
     return made
 
 
+def _short(sighting: Sighting) -> Finding:
+    """`--message-format=short`: all on one line."""
+    made = sighting.finding()
+    made.type, _ = kind_of(made.code, made.message, TYPE if made.code else SYNTAX)
+    return made
+
+
 RULES: tuple[Rule, ...] = (
     rule(
         "cargo",
@@ -174,6 +182,13 @@ RULES: tuple[Rule, ...] = (
         ("rror[", "rror: ", "rror (", "rror:"),
         r"^\s*[eE]rror(?:\[(?P<code>E\d{4})\]| \((?P<number>\d{4})\))?: (?P<message>.+)$",
         _compiler,
+    ),
+    rule(
+        "rustc",
+        TYPE,
+        ("rror[", "rror: "),
+        r"^(?P<file>\S+\.rs):(?P<line>\d+):(?P<column>\d+): error(?:\[(?P<code>E\d{4})\])?: (?P<message>.+)$",
+        _short,
     ),
     rule(
         "cargo test",

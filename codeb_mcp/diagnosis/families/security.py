@@ -1,8 +1,6 @@
 """Scanners for known vulnerabilities and for secrets."""
 
-import json
 import re
-from typing import Any
 
 from codeb_mcp.diagnosis.lines import Line
 from codeb_mcp.diagnosis.paths import relative
@@ -49,45 +47,6 @@ def _audit_json(sighting: Sighting) -> Finding | None:
     return sighting.finding(
         message=message, last=sighting.line.number, more=3, first=sighting.line.number - 5
     )
-
-
-def _audit_json_line(sighting: Sighting) -> list[Finding] | None:
-    """The whole report on one line."""
-    raw = sighting.window.whole(sighting.line.number)
-    try:
-        value: Any = json.JSONDecoder().raw_decode(
-            raw[raw.index(b"{") :].decode("utf-8", "replace")
-        )[0]
-    except (ValueError, RecursionError):
-        return None
-    made = []
-    for text, said in _advisories(value, 0):
-        made.append(sighting.finding(code=text, message=said))
-    return made[:100] or None
-
-
-def _advisories(value: Any, depth: int) -> list[tuple[str, str]]:
-    if depth > 8:
-        return []
-    if isinstance(value, list):
-        return [each for item in value for each in _advisories(item, depth + 1)]
-    if not isinstance(value, dict):
-        return []
-    own = [
-        str(value[key])
-        for key in ("url", "github_advisory_id", "id", "VulnerabilityID", "RuleID")
-        if value.get(key)
-    ]
-    code = next((found[0] for text in own if (found := re.search(_ID, text))), None)
-    if code:
-        name = value.get("name") or value.get("module_name") or value.get("PkgName") or ""
-        return [
-            (
-                code,
-                f"{name}: {value.get('title') or value.get('Title') or value.get('description', '')}",
-            )
-        ]
-    return [each for item in value.values() for each in _advisories(item, depth + 1)]
 
 
 def _table_row(sighting: Sighting) -> Finding | None:
@@ -219,13 +178,6 @@ RULES: tuple[Rule, ...] = (
         "GHSA-",
         rf"^(?P<message>\S.*?) - https://github\.com/advisories/(?P<code>{_ID})",
         _npm_audit,
-    ),
-    rule(
-        "npm audit",
-        VULN,
-        "GHSA-",
-        r"^\s*\{.*\"(?:vulnerabilities|advisories|auditReportVersion)\"",
-        _audit_json_line,
     ),
     rule(
         "npm audit",
