@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from codeb_mcp.diagnosis.kinds import kind_of
 from codeb_mcp.diagnosis.lines import Line
+from codeb_mcp.diagnosis.outside import ambiguous, outside
 from codeb_mcp.diagnosis.paths import relative
 from codeb_mcp.diagnosis.rules import Finding, Rule, Sighting, Weight
 from codeb_mcp.diagnosis.steps import Step, command_before
@@ -22,6 +23,7 @@ EXCERPT_SIZE = 3_000
 _ANNOTATED = frozenset(
     (IncidentType.LINT_ERROR, IncidentType.TYPE_ERROR, IncidentType.SYNTAX_ERROR)
 )
+_FETCHING = frozenset((IncidentType.DEPENDENCY_ERROR, IncidentType.CONTAINER_BUILD))
 _PLACED = re.compile(r"\b(?:file|sourcepath)=", re.I)
 _TEST_FILE = re.compile(
     r"(?:[._-]|^)(?:test|spec|cy|e2e)s?\.|(?:^|/)(?:__)?tests?(?:__)?/|(?:^|/)test_|_test\."
@@ -37,6 +39,8 @@ class Findings:
         self.last_hints: deque[Finding] = deque(maxlen=30)
         self.truncated = False
         self.passed: dict[str, int] = {}
+        self.told = 0
+        """How many lines have said something, or belong to what was read already."""
         self._seen: set[tuple[object, ...]] = set()
         self._per_step: Counter[int] = Counter()
         self._taken_until: dict[str, int] = {}
@@ -51,6 +55,7 @@ class Findings:
     def read(self, window: Window, line: Line, rules: Iterable[Rule], step: Step) -> None:
         """Try the rules on a line; the first that makes something of it has it."""
         if line.number <= self.passed.get(line.stream, 0):
+            self.told += 1
             return
         taken = line.number <= self._taken_until.get(line.stream, 0)
         annotated = line.mark == "error" and _PLACED.search(line.attributes) is not None
@@ -61,11 +66,15 @@ class Findings:
                 continue
             made = rule.read(Sighting(rule, window, line, match))
             if made:
-                for each in made if isinstance(made, list) else (made,):
+                every = made if isinstance(made, list) else [made]
+                self.told += any(each.weight is not Weight.HINT for each in every)
+                for each in every:
                     self._add(each, window, line.stream, step)
                 return
             if line.number <= self.passed.get(line.stream, 0) and made is not None:
+                self.told += 1
                 return
+        self.told += taken
         if annotated and not taken:
             self._add(_annotation(line), window, line.stream, step)
 
@@ -91,6 +100,8 @@ class Findings:
         if key in self._seen:
             return
         self._seen.add(key) if len(self._seen) < 4 * MOST else None
+        if made.type in _FETCHING and _from_outside(made, window):
+            made.type = IncidentType.INFRASTRUCTURE
         made.excerpt = made.excerpt or _excerpt(window, made)
         if made.weight is Weight.HINT:
             (self.first_hints if len(self.first_hints) < 30 else self.last_hints).append(made)
@@ -99,6 +110,19 @@ class Findings:
             step.command = command_before(window, made.at)
         self._per_step[step.number] += 1
         self.kept.append(made)
+
+
+def _from_outside(made: Finding, window: Window) -> bool:
+    """Whether what could not be got failed for the network or a server, as the lines before say."""
+    if outside(made.message):
+        return True
+    if made.weight is Weight.CONSEQUENCE or not ambiguous(made.message):
+        return False
+    until = made.first or made.at
+    # builders tell steps apart by a number, and end with a line of their own
+    return any(
+        outside(window.line(number).text) for number in range(max(window.first, until - 12), until)
+    )
 
 
 def _excerpt(window: Window, made: Finding) -> str:

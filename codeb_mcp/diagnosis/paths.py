@@ -23,6 +23,26 @@ _FOREIGN = re.compile(
     r"|^timers\.js|^webpack:|^native\b|/\.m2/|/\.gradle/|^async |/gems/|/vendor/bundle/|/vendor/|^util\.js|^fs\.js|^net\.js|^child_process\.js"
     r"|^_?stream_\w+\.js|^queueMicrotask|^bun:|^ext:|^https?://"
 )
+_ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
+_TOP_FOLDERS = frozenset(
+    (
+        *(
+            "src",
+            "lib",
+            "app",
+            "apps",
+            "packages",
+            "test",
+            "tests",
+            "spec",
+            "e2e",
+            "cypress",
+            "cmd",
+        ),
+        *("pkg", "internal", "components", "pages", "scripts", "services", "modules", "crates"),
+        *("include", "config", "server", "client", "api", "web", "node_modules", "site-packages"),
+    )
+)
 _UPWARDS = re.compile(r"^(?:\.{1,2}/)+")
 _SCHEME = re.compile(
     r"^(?:file://(?:localhost)?(?=/|[A-Za-z]:)|file:(?=/)|webpack-internal:///(?:\([^)]*\)/)?|webpack://[^/]*/)"
@@ -38,6 +58,18 @@ def relative(path: str) -> str:
     path = path.split("?", 1)[0]
     path = _WORKSPACES.sub("", path, count=1)
     return _UPWARDS.sub("", path)
+
+
+def in_project(path: str) -> str:
+    """`path` from the folder on that a project most likely begins with; relative ones as they are.
+
+    Where a checkout lies differs between runners; what is in it does not.
+    """
+    if not _ABSOLUTE.match(path):
+        return path
+    parts = path.split("/")
+    begin = next((at for at in range(1, len(parts)) if parts[at] in _TOP_FOLDERS), None)
+    return "/".join(parts[begin if begin and begin < len(parts) - 1 else -2 :])
 
 
 def foreign(path: str) -> bool:

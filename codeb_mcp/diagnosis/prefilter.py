@@ -68,7 +68,17 @@ TRIGGERS = (
         "isk quota",
         "early EOF",
     ),
-    *("imeout", "timed out", "time limit", "took longer", "exceeded", "xecution time", "limit"),
+    *(
+        "imeout",
+        "timed out",
+        "expired",
+        "nauthorized",
+        "time limit",
+        "took longer",
+        "exceeded",
+        "xecution time",
+        "limit",
+    ),
     *(
         "ECONN",
         "ETIMEDOUT",
@@ -142,6 +152,7 @@ class Prefilter:
             raise ValueError(f"these hints hold no trigger: {sorted(blind)}")
         words = "|".join(re2.escape(trigger) for trigger in TRIGGERS)
         self._pattern = re2.compile(f"{words}|({_LOCATION})".encode())
+        self._marks = re2.compile("|".join(re2.escape(mark) for mark in MARKS).encode())
         self._names = {trigger.encode(): trigger for trigger in TRIGGERS}
         numbered = list(enumerate(self._rules))
         hints = dict.fromkeys(hint for each in self._rules for hint in each.hints)
@@ -164,6 +175,11 @@ class Prefilter:
                 harmless_until = block.find(b"\n", at)
                 continue
             yield at, names.get(match.group(), LOCATION)
+
+    def marks(self, block: bytes, begin: int, end: int) -> Iterator[tuple[int, str]]:
+        """Only what CI systems say about their steps."""
+        for match in self._marks.finditer(block, begin, end):
+            yield match.start(), match.group().decode()
 
     def rules(self, text: str, triggers: frozenset[str]) -> list[Rule]:
         """The rules that may match a line with these triggers, in their order."""

@@ -65,6 +65,12 @@ class Steps:
             self.marked.append(self.current)
         return False
 
+    def last_through(self, text: bytes) -> bool:
+        """Whether no line of `text` names another step than the current one."""
+        if not self._view[0]:
+            return True
+        return text.count("\t".join((*self._view, "")).encode()) >= text.count(b"\n")
+
     def _follow_view(self, line: Line) -> None:
         if not line.job or (line.job, line.step) == self._view:
             return

@@ -66,9 +66,9 @@ def test_no_pattern_backtracks_without_end() -> None:
         for hint in hints[:2]:
             for filler in ("a", " ", "a ", "a/", ".", ":1", "(", "a:", "- ", "│ "):
                 line = (filler * LONGEST)[: LONGEST - len(hint)] + hint
-                begin = time.perf_counter()
+                begin = time.thread_time()
                 rule.find(line)
-                took = time.perf_counter() - begin
+                took = time.thread_time() - begin
                 assert took < 1.0, (
                     f"{rule.tool}: {rule.pattern.pattern} took {took:.2f} s on {filler!r}"
                 )

@@ -35,6 +35,7 @@ _PLACES = tuple(
         rf"\({AT}\)?$",
     )
 )
+_BOX = re.compile(r"[╭,][-─]+\[")
 _FROM = re.compile(
     r"(?:from|in|by|imported by) ['\"]?(?P<file>(?:\.{0,2}/)?[^\s'\":]+\.\w{1,8})['\"]?"
 )
@@ -56,10 +57,23 @@ def place(made: Finding, lines: list[Line]) -> Finding:
         made.line = int(match["line"][:8]) if match["line"] else made.line
         made.column = int(match["column"][:8]) if match["column"] else None
         made.last = max(made.last, line.number)
+        if made.column == 1 and _BOX.search(line.text):
+            made.line = _under_caret(lines, line) or made.line
         break
     if made.line is None:
         made.line = next((number for number in map(marked_line, lines) if number), None)
     return made
+
+
+def _under_caret(lines: list[Line], head: Line) -> int | None:
+    """SWC may name the first line that it shows; the one with the caret below is meant."""
+    shown = None
+    for line in lines[lines.index(head) + 1 :][:14]:
+        if row := re.match(r"\s*(\d{1,8})\s*[│|]", line.text):
+            shown = int(row[1])
+        elif re.match(r"\s*[:·]\s.*[\^─┬]", line.text):
+            return shown
+    return None
 
 
 def kind(made: Finding, text: str) -> Finding:

@@ -9,7 +9,40 @@ INFRA, DEPENDENCY, CONFIG = (
     IncidentType.CONFIG_ERROR,
 )
 
+_CREDENTIAL = r"\b[\w-]*(?:TOKEN|SECRET|PASSWORD|API_?KEY|ACCESS_KEY|CREDENTIALS?|token|secret|password|api[_-]?key)[\w-]*"
+
 RULES: tuple[Rule, ...] = (
+    rule(
+        "credentials",
+        INFRA,
+        ("nput required",),
+        rf"(?P<message>Input required and not supplied: {_CREDENTIAL}.*)",
+    ),
+    rule(
+        "credentials",
+        INFRA,
+        ("missing", "undefined", "not found", "rror"),
+        rf"(?P<message>.{{0,120}}{_CREDENTIAL}['\"`]? (?:environment variable )?(?:is |was |must be )?(?:not set|missing|not found|required|undefined|empty|not provided|set)\b.*)",
+        weight=Weight.HINT,
+    ),
+    rule(
+        "credentials",
+        INFRA,
+        ("rror", "denied", "atal", "ould not", "FAIL", "fail", "nauthorized"),
+        r"(?P<message>(?:Username and password required|Password required|Username required|Credentials could not be loaded.*"
+        r"|fatal: could not read (?:Username|Password) for .+|fatal: Authentication failed for .+|Bad credentials"
+        r"|Permission denied \(publickey.*|Host key verification failed.*|unauthorized: authentication required.*"
+        r"|denied: denied|denied: permission_denied.*|denied: installation not allowed.*|Resource not accessible by integration.*"
+        r"|(?:npm (?:ERR!|error) code )(?:ENEEDAUTH|E401)\b.*))$",
+        weight=Weight.SUMMARY,
+    ),
+    rule(
+        "certificate",
+        INFRA,
+        ("rror", "expired", "nable to"),
+        r"(?P<message>.*(?:certificate has expired|certificate is not yet valid|CERT_HAS_EXPIRED|certificate verify failed: certificate has expired).*)",
+        weight=Weight.SUMMARY,
+    ),
     rule(
         "disk",
         INFRA,

@@ -13,7 +13,7 @@ DEPENDENCY, INFRA, CONFIG = (
 SYNTAX, UNKNOWN = IncidentType.SYNTAX_ERROR, IncidentType.UNKNOWN
 
 NETWORK = re.compile(
-    r"ETIMEDOUT|ECONNRESET|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ESOCKETTIMEDOUT|ERR_SOCKET_TIMEOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|"
+    r"CERT_HAS_EXPIRED|UNABLE_TO_(?:GET|VERIFY)|SELF_SIGNED_CERT|certificate has expired|ETIMEDOUT|ECONNRESET|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|ESOCKETTIMEDOUT|ERR_SOCKET_TIMEOUT|EHOSTUNREACH|ENETUNREACH|EPIPE|"
     r"socket hang up|network timeout|E50[0-9]|E429|\b50[234] |Too Many Requests|\b429\b|FETCH_ERROR|UND_ERR"
 )
 _DISK = re.compile(r"ENOSPC|EMFILE|ENOMEM|EIO\b")
@@ -129,6 +129,29 @@ def _yarn(sighting: Sighting) -> Finding:
     return made
 
 
+_BERRY = re.compile(r"➤ (?P<code>YN\d{4}): (?:[│┌└·] )*(?P<message>\S.*)")
+# what Yarn says in passing, with a code as well
+_BERRY_GOOD = frozenset(
+    (
+        *("YN0000", "YN0002", "YN0005", "YN0007", "YN0013", "YN0019", "YN0032", "YN0060"),
+        *("YN0061", "YN0062", "YN0066", "YN0068", "YN0076", "YN0084", "YN0085", "YN0086"),
+    )
+)
+
+
+def _berry_errors(sighting: Sighting) -> list[Finding] | None:
+    """Yarn's colours tell errors from the rest; without them only the last line says there were."""
+    made = []
+    for line in sighting.before(120):
+        found = _BERRY.match(line.text)
+        if not found or found["code"] in _BERRY_GOOD:
+            continue
+        one = sighting.finding(code=found["code"], message=found["message"], at=line.number)
+        one.first = one.last = line.number
+        made.append(one)
+    return made[::-1] or None
+
+
 def _berry(sighting: Sighting) -> Finding | None:
     """Yarn 2 and later say everything with a code, good news too."""
     code, message = sighting.group("code") or "", sighting.group("message") or ""
@@ -143,6 +166,9 @@ def _berry(sighting: Sighting) -> Finding | None:
 
 
 RULES: tuple[Rule, ...] = (
+    rule(
+        "yarn", DEPENDENCY, "Failed with errors", r"^➤ YN0000: .*Failed with errors", _berry_errors
+    ),
     rule(
         "npm audit",
         IncidentType.INFRASTRUCTURE,

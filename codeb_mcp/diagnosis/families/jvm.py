@@ -32,7 +32,7 @@ _SHORT = re.compile(
     r"^\s+(?P<message>(?:[\w$]+\.)*[\w$]+(?:Error|Exception|Failure|Throwable|Failed|Violation)\w*(?:: .*)?) at (?P<file>[\w$]+\.\w+):(?P<line>\d+)"
 )
 _MISSING = re.compile(
-    r"package .+ does not exist|[Uu]nresolved reference|cannot access|not a member of package|object \S+ is not a member|module not found|error: cannot find symbol.*import"
+    r"package .+ does not exist|cannot access|not a member of package|object \S+ is not a member|module not found|error: cannot find symbol.*import"
 )
 _SYNTAX = re.compile(
     r"^(?:'.+'|<.+>|class, .+) expected$|illegal start of|reached end of file|unclosed |not a statement|class, interface|<identifier> expected|[Ee]xpecting |illegal character|orphaned|'else' without"

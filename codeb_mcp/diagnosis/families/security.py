@@ -12,6 +12,9 @@ VULN = IncidentType.SECURITY_VULN
 _ID = r"(?:GHSA(?:-[0-9a-z]{4}){3}|CVE-\d{4}-\d{4,7}|PYSEC-\d{4}-\d+|RUSTSEC-\d{4}-\d{4}|GO-\d{4}-\d{4,}|SNYK-[A-Z]+-[\w.-]+|OSV-\d{4}-\d+|AVD-\w+-\d+|DS\d{3,4})"
 _IDS = ("GHSA-", "CVE-", "PYSEC-20", "RUSTSEC-20", " GO-2", "AVD-")
 _MANIFEST = re.compile(r"lock|\.(?:json|txt|toml|mod|sum|xml|yaml)$|Dockerfile")
+_TARGET = re.compile(
+    r"\S+ \((?:npm|yarn|pnpm|pip|poetry|pipenv|uv|gomod|gobinary|cargo|bundler|composer|jar|nuget|node-pkg|python-pkg)\)$"
+)
 _NPM_HEAD = re.compile(r"^(?P<name>@?[\w./-]+)\s{2,}(?P<range>\S.*)$")
 
 
@@ -66,7 +69,9 @@ def _table_row(sighting: Sighting) -> Finding | None:
     made = sighting.finding(message=f"{name}: {said}" if name else said)
     for line in sighting.before(120):
         heading = re.match(r"(?P<file>\S+)(?: \(.+\))?$", line.text.strip())
-        if heading and re.match(r"[=─-]{4,}$", _next_text(sighting, line)):
+        if heading and (
+            re.match(r"[=─-]{4,}$", _next_text(sighting, line)) or _TARGET.match(line.text)
+        ):
             target = heading["file"]
             if _MANIFEST.search(target):
                 made.file = relative(target)
