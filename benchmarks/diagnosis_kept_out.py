@@ -2,8 +2,9 @@
 
     .venv/bin/python -m benchmarks.diagnosis_kept_out
 
-Each family of rules is left out in turn, and the cases that it decides are read without it, by the
-general rules alone: how many still get the right type and place. Beside it, the same with it.
+Each family of rules is left out in turn, and the cases of its tools are read without it, by the
+general rules and those of other tools: how many still get the right type and place. Beside it, the
+same with it.
 """
 
 from codeb_mcp.diagnosis import diagnose, families
@@ -12,7 +13,7 @@ from codeb_mcp.diagnosis.prefilter import Prefilter
 from codeb_mcp.diagnosis.rules import Rule
 from tests.diagnosis.test_cases import EXPECTED, log
 
-GENERAL = frozenset(("infrastructure", "shell", "javascript_runtime"))
+GENERAL = frozenset(("general", "infrastructure", "shell", "javascript_runtime"))
 
 
 def of_families() -> dict[str, tuple[Rule, ...]]:
@@ -36,7 +37,8 @@ def main() -> None:
     for family, rules in of_families().items():
         rest = Prefilter(each for each in RULES if each not in rules)
         without = {name: first(name, rest) for name in whole}
-        decided = [name for name in whole if without[name] != whole[name]]
+        tools = {each.tool for each in rules}
+        decided = [name for name in whole if EXPECTED[name][0][1] in tools]
         if not decided or family in GENERAL:
             continue
         rows = [EXPECTED[name][0] for name in decided]

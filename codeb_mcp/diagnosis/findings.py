@@ -4,7 +4,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable
 
-from codeb_mcp.diagnosis.kinds import kind_of
+from codeb_mcp.diagnosis.kinds import UNNAMED, kind_of
 from codeb_mcp.diagnosis.lines import Line
 from codeb_mcp.diagnosis.outside import ambiguous, outside
 from codeb_mcp.diagnosis.paths import relative
@@ -60,7 +60,7 @@ class Findings:
         taken = line.number <= self._taken_until.get(line.stream, 0)
         annotated = line.mark == "error" and _PLACED.search(line.attributes) is not None
         for rule in rules:
-            if (taken and not rule.within) or (annotated and rule.type not in _ANNOTATED):
+            if (taken and not rule.within) or (annotated and not _reads_annotations(rule)):
                 continue
             if not (match := rule.find(line.text)):
                 continue
@@ -94,8 +94,9 @@ class Findings:
     def _add(self, made: Finding, window: Window, stream: str, step: Step) -> None:
         made.step = step.number
         made.message = " ".join(made.message.split())[:1000]
-        key = (made.type, made.file, made.line, made.code, made.message, made.weight)
-        if made.weight < Weight.HINT:
+        unnamed = made.tool in UNNAMED
+        key = (made.type, made.file, made.line, made.code, made.message, made.weight, unnamed)
+        if made.weight < Weight.HINT and made.tool not in UNNAMED:
             self._taken_until[stream] = max(self._taken_until.get(stream, 0), made.last)
         if key in self._seen:
             return
@@ -110,6 +111,10 @@ class Findings:
             step.command = command_before(window, made.at)
         self._per_step[step.number] += 1
         self.kept.append(made)
+
+
+def _reads_annotations(rule: Rule) -> bool:
+    return rule.type in _ANNOTATED and rule.tool not in UNNAMED
 
 
 def _from_outside(made: Finding, window: Window) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from codeb_mcp.diagnosis.findings import Findings
 from codeb_mcp.diagnosis.fingerprint import fingerprint, normal
+from codeb_mcp.diagnosis.kinds import UNNAMED, kind_by_words
 from codeb_mcp.diagnosis.rules import Finding, Weight
 from codeb_mcp.diagnosis.steps import Step, Steps
 from codeb_mcp.domain.incident import Diagnosis, Incident, IncidentType
@@ -48,7 +49,7 @@ def _step_of(roots: Sequence[Finding], steps: Steps) -> Step:
 
 
 def _chosen(kept: list[Finding], hints: list[Finding], failed: set[int]) -> list[Finding]:
-    errors = [each for each in kept if not each.warning]
+    errors = _without_unnamed([each for each in kept if not each.warning])
     telling = [each for each in errors if each.weight < Weight.HINT]
     if not telling:
         telling = [each for each in kept if each.warning]
@@ -63,6 +64,16 @@ def _chosen(kept: list[Finding], hints: list[Finding], failed: set[int]) -> list
     return [*_without_summaries(_folded(telling)), *_folded(consequences)[:MOST_CONSEQUENCES]]
 
 
+def _without_unnamed(findings: list[Finding]) -> list[Finding]:
+    """What the general rules read goes where a tool's own rule read something in the same step."""
+    steps = {
+        each.step
+        for each in findings
+        if each.tool not in UNNAMED and each.weight is not Weight.CONSEQUENCE
+    }
+    return [each for each in findings if each.tool not in UNNAMED or each.step not in steps]
+
+
 def _substitute(
     consequences: list[Finding], hints: list[Finding], failed: set[int]
 ) -> list[Finding]:
@@ -70,7 +81,15 @@ def _substitute(
     here = [each for each in consequences if not failed or each.step in failed]
     typed = [each for each in here if each.type is not IncidentType.UNKNOWN]
     chosen = typed[:1] or _best_hint(hints) or here[:1]
-    return [replace(each, weight=Weight.ROOT) for each in chosen]
+    return [replace(each, weight=Weight.ROOT, type=_said_type(each)) for each in chosen]
+
+
+def _said_type(found: Finding) -> IncidentType:
+    """Of what nobody knows, the type that its words speak of; of types nothing can be said so."""
+    if found.type is not IncidentType.UNKNOWN:
+        return found.type
+    kind = kind_by_words(None, found.message, IncidentType.UNKNOWN)
+    return IncidentType.UNKNOWN if kind is IncidentType.TYPE_ERROR else kind
 
 
 def _best_hint(hints: list[Finding]) -> list[Finding]:

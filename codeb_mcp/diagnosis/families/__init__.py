@@ -7,6 +7,7 @@ families with the most particular forms come first.
 from codeb_mcp.diagnosis.families import (
     bundlers,
     containers,
+    general,
     golang,
     infrastructure,
     javascript_lint,
@@ -51,5 +52,6 @@ RULES: tuple[Rule, ...] = (
     *infrastructure.RULES,
     *javascript_runtime.RULES,
     *shell.RULES,
+    *general.RULES,
     *shell.LAST,
 )

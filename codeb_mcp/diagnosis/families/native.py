@@ -49,7 +49,7 @@ _IMPORT = re.compile(
     r"No such file or directory|file not found|cannot find module|no such module|cannot open (?:source|include) file|[Pp]ackage .+ does not exist|Could not find module|Import \".+\" was not found|Unable to find module|cannot import"
 )
 _SYNTAX = re.compile(
-    r"^(?:expected |parse error|syntax error|unterminated|stray |missing terminating|unexpected |extraneous |Expected |consecutive statements|expected$)"
+    r"^(?:expected (?!type |argument |a type)|parse error|syntax error|unterminated|stray |missing terminating|unexpected |extraneous |Expected |consecutive statements|expected$)"
 )
 _FLAG = re.compile(
     r"\s*\[(?P<code>-W[\w=+-]+|[a-z][\w.]+(?:-[\w.-]+)+|GHC-\d+|[a-z_]{4,})(?:,-W[\w=+-]+)?\]$"
