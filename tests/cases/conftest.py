@@ -1,0 +1,3 @@
+"""The examples have tests of their own, which are theirs to run."""
+
+collect_ignore = ["ci"]
