@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
+from codeb_mcp.domain.backups import Recipient
 from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.names import DomainName, EnvironmentKind, ImageReference
 from codeb_mcp.errors import CodebError, HostNotReady, InvalidRequest
@@ -74,6 +75,15 @@ Span = Annotated[str, AfterValidator(_span)]
 Domain = Annotated[str, AfterValidator(_domain)]
 Addresses = Annotated[tuple[str, ...], AfterValidator(_addresses)]
 
+
+def _recipients(texts: tuple[str, ...]) -> tuple[str, ...]:
+    try:
+        return tuple(Recipient(text) for text in texts)
+    except CodebError as error:
+        raise ValueError(str(error)) from None
+
+
+BackupRecipients = Annotated[tuple[str, ...], AfterValidator(_recipients)]
 Resolvers = Annotated[tuple[str, ...], AfterValidator(_resolvers)]
 
 
@@ -142,6 +152,18 @@ class Settings(BaseModel):
     )
     """The kinds of environment that an agent deploys to, and rolls back, by itself: for others a
     person is asked, or the digest of a plan that they have seen."""
+    backup_recipients: BackupRecipients = ()
+    """Public halves of age keys (`age1…`) that backups are encrypted to; none: no backups."""
+    backup_daily: int = Field(default=7, ge=1, le=1000)
+    backup_weekly: int = Field(default=5, ge=0, le=1000)
+    backup_monthly: int = Field(default=12, ge=0, le=1000)
+    backup_offsite: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][\w.-]*:[ -~]*$")
+    """An rclone remote and path, such as `b2:my-bucket/codeb`, where a copy of each goes."""
+
+    @property
+    def backup_folder(self) -> Path:
+        """The encrypted backups."""
+        return self.home / "backups"
 
     @property
     def registry_file(self) -> Path:
@@ -184,7 +206,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values: dict[str, Any] = _file_values(home / CONFIG_FILE)
     for name in Settings.model_fields:
         if name != "home" and (text := environ.get(f"CODEB_{name.upper()}")) is not None:
-            is_list = name in ("addresses", "nameservers", "resolvers")
+            is_list = name in ("addresses", "nameservers", "resolvers", "backup_recipients")
             values[name] = tuple(text.split(",")) if is_list and text else text or None
     try:
         return Settings(home=home, **values)

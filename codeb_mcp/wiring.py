@@ -7,6 +7,8 @@ from functools import cache, cached_property
 
 import anyio
 
+from codeb_mcp.adapters.backup_sources import CodebState, PodmanVolumeData
+from codeb_mcp.adapters.backup_store import BackupFolder
 from codeb_mcp.adapters.caddy import CaddyProxy, authority_of
 from codeb_mcp.adapters.clock import SystemClock
 from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running, podman_environment
@@ -28,16 +30,20 @@ from codeb_mcp.adapters.podman_volumes import PodmanVolumes
 from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
+from codeb_mcp.adapters.rclone import RcloneRemote
 from codeb_mcp.adapters.registry import SqlCalls, SqlReceipts, SqlRegistry, SqlUpkeep
 from codeb_mcp.adapters.resolver import DnsResolver
 from codeb_mcp.adapters.rule_files import bypass_rules
 from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.adapters.systemd_jobs import NoJobs, SystemdJobs
 from codeb_mcp.adapters.terminal import PodmanTerminal
+from codeb_mcp.domain.backups import BackupPolicy, Recipient, Retention
 from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import DomainName, HealthPath
+from codeb_mcp.services.backup_systems import BackupSystems
+from codeb_mcp.services.backups import Backups
 from codeb_mcp.services.certificates import CertificateCare
 from codeb_mcp.services.commit_hook import Hooks
 from codeb_mcp.services.configuration import Configuration
@@ -67,6 +73,11 @@ class Application:
     """Every use case, over one set of systems. Tools, resources and commands start here."""
 
     systems: Systems
+
+    @cached_property
+    def backups(self) -> Backups:
+        """Backups."""
+        return Backups(self.systems)
 
     @cached_property
     def projects(self) -> Projects:
@@ -227,10 +238,31 @@ def _systems(settings: Settings) -> Systems:
         receipts=SqlReceipts(settings.registry_file, clock.now),
         upkeep=SqlUpkeep(settings.registry_file, clock.now),
         calls=SqlCalls(settings.registry_file, settings.run_folder / "calls", clock.now),
+        backups=_backup_systems(settings),
         clock=clock,
         certificates=proxy.certificates,
         resolver=DnsResolver(settings.resolvers),
         ready=_ready(settings, proxy),
+    )
+
+
+def _backup_systems(settings: Settings) -> BackupSystems:
+    url = f"unix://{endpoints_of(settings).podman_socket}"
+    return BackupSystems(
+        store=BackupFolder(settings.backup_folder),
+        state=CodebState(settings.home),
+        volumes=PodmanVolumeData(url, podman_environment(settings)),
+        offsite=RcloneRemote,
+        policy=_backup_policy(settings),
+    )
+
+
+def _backup_policy(settings: Settings) -> BackupPolicy:
+    return BackupPolicy(
+        recipients=tuple(Recipient(text) for text in settings.backup_recipients),
+        retention=Retention(settings.backup_daily, settings.backup_weekly, settings.backup_monthly),
+        offsite=settings.backup_offsite or "",
+        free_disk=settings.free_disk_mb * 1_000_000,
     )
 
 

@@ -7,13 +7,17 @@ import subprocess
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TypeAlias
 
 import anyio
 from anyio.abc import ByteReceiveStream, Process
 
 from codeb_mcp.errors import HostNotReady, SystemFailed
 
+PIPE, DEVNULL = subprocess.PIPE, subprocess.DEVNULL
+Child: TypeAlias = "subprocess.Popen[bytes]"
 MAX_OUTPUT = 1_000_000
+PIPE_BLOCK = 1 << 18
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -53,11 +57,7 @@ async def run(
         with anyio.fail_after(seconds):
             ended = await _to_the_end(argv, stdin, {**os.environ, **(env or {})}, cwd, on_line)
     except FileNotFoundError:
-        raise HostNotReady(
-            f"the program {argv[0]} is not installed",
-            hint=f"install it, for example: apt-get install {Path(argv[0]).name}",
-            code="program_missing",
-        ) from None
+        raise program_missing(argv[0]) from None
     except TimeoutError:
         raise SystemFailed(
             f"{argv[0]} {_subject(argv)} did not end within {seconds:g} s",
@@ -176,6 +176,42 @@ async def spawn_child(argv: Sequence[str], *, env: Mapping[str, str], log: Path)
             env={**os.environ, **env},
             start_new_session=True,
         )
+
+
+def spawn_piped(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    errors: IO[bytes],
+    stdin: int = DEVNULL,
+    stdout: int = DEVNULL,
+) -> Child:
+    """Start a program whose bytes a thread reads or writes as they come; it is to be waited for.
+
+    `stdin` and `stdout` are PIPE or DEVNULL; what it says goes to `errors`. Ctrl-C in a terminal
+    reaches it only through this process.
+    """
+    try:
+        return subprocess.Popen(
+            list(argv),
+            stdin=stdin,
+            stdout=stdout,
+            stderr=errors,
+            env={**os.environ, **env},
+            bufsize=PIPE_BLOCK,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise program_missing(argv[0]) from None
+
+
+def program_missing(program: str) -> HostNotReady:
+    """A program that codeb needs is not installed."""
+    return HostNotReady(
+        f"the program {program} is not installed",
+        hint=f"install it, for example: apt-get install {Path(program).name}",
+        code="program_missing",
+    )
 
 
 def _subject(argv: Sequence[str]) -> str:

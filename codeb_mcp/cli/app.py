@@ -7,6 +7,7 @@ import typer
 
 from codeb_mcp import __version__
 from codeb_mcp.cli import (
+    backup,
     certificates,
     ci,
     config,
@@ -68,6 +69,7 @@ app.add_typer(certificates.app, name="ssl")
 app.add_typer(ci.app, name="ci")
 app.add_typer(ports.app, name="ports")
 app.add_typer(registry.app, name="registry")
+app.add_typer(backup.app, name="backup")
 app.add_typer(local.app, name="local")
 app.add_typer(server.app, name="server")
 

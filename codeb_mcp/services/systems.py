@@ -45,6 +45,7 @@ from codeb_mcp.domain.task import JobSpec, Task
 from codeb_mcp.domain.tidiness import OwnedImage
 from codeb_mcp.domain.watching import Told, unwatched
 from codeb_mcp.planning.stacks import SourceTree
+from codeb_mcp.services.backup_systems import BackupSystems
 from codeb_mcp.services.calls import Calls
 from codeb_mcp.services.upkeep import Receipts, Upkeep
 
@@ -544,6 +545,7 @@ class Systems:
     receipts: Receipts
     upkeep: Upkeep
     calls: Calls
+    backups: BackupSystems
     clock: Clock
     certificates: Certificates
     resolver: Resolver

@@ -17,6 +17,7 @@ from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.names import DomainName, EnvironmentKind, HealthPath
 from codeb_mcp.domain.project import Project
 from codeb_mcp.services.systems import Host, Systems
+from tests.fakes.backups import FakeBackups
 from tests.fakes.containers import Application, FakeImages, FakeRuntime
 from tests.fakes.network import (
     FakeCertificates,
@@ -72,6 +73,7 @@ class InMemoryHost:
         self.volumes = FakeVolumes(self.runtime)
         self.jobs = FakeJobs()
         self.terminal = FakeTerminal()
+        self.backups = FakeBackups(self.folder)
         self.resolver = FakeResolver(self.dns)
         self.certificates = FakeCertificates(self.proxy, self.clock.now)
         self.registry = SqlRegistry(self.folder / "registry.db", self.clock.now)
@@ -111,6 +113,7 @@ class InMemoryHost:
             receipts=SqlReceipts(self.folder / "registry.db", self.clock.now),
             upkeep=SqlUpkeep(self.folder / "registry.db", self.clock.now),
             calls=SqlCalls(self.folder / "registry.db", self.folder / "calls", self.clock.now),
+            backups=self.backups.systems(),
             clock=self.clock,
             certificates=self.certificates,
             resolver=self.resolver,
