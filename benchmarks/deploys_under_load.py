@@ -1,92 +1,150 @@
-"""Deploys under traffic, beside a control run without any: what is lost, and how long each takes.
+"""Deploys and rollbacks under traffic, beside a control run without any: what is lost.
 
-    sudo .venv/bin/python -m benchmarks.deploys_under_load [--deploys 10] [--per-second 200]
+    sudo apt-get install wrk
+    sudo .venv/bin/python -m benchmarks.deploys_under_load [--rounds 10] [--per-second 200]
 
-Runs the embedded runtime in a folder of its own. The client never retries. The floor is the same
-work by hand: start the container from the same image, and ask until it first answers.
+In a booted server, with units under systemd. A round is two deploys and a rollback. The traffic:
+a client that never retries (GET, POST, some of 1.5 s, over kept and new connections), two `wrk`
+beside it (kept and new connections), and websockets that always say something. The old slot has
+three seconds to finish, so each change closes its websockets. Another site is visited meanwhile.
 """
 
 import argparse
+import re
+import signal
 import statistics
-import tempfile
+import subprocess
 import time
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from tempfile import NamedTemporaryFile
 
 import anyio
-import httpx
 
+from benchmarks.lab import lab_site
 from benchmarks.load import Target, Traffic, traffic
-from tests.system.sites import EmbeddedSite
+from tests.system.live import live_image
+from tests.system.sites import LabSite
+from tests.system.sites.site import Session
 
-BY_HAND_PORT = 3990
+DRAIN_SECONDS = 3.0
+SOCKETS = 20
+# between two requests of a connection, in milliseconds: a load, and not all that the machine can
+PACE = "function delay() return 20 end"
+CONNECTIONS = 4
+
+
+@dataclass
+class Seen:
+    """What three clients saw, and how long the changes took from call to return, in seconds."""
+
+    client: Traffic
+    beside: Traffic
+    wrk: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """All requests to the site that changes."""
+        return self.client.total + sum(answered + lost for answered, lost in self.wrk.values())
+
+    @property
+    def lost(self) -> int:
+        """Those of them without the right answer."""
+        return self.client.lost.total() + sum(lost for _, lost in self.wrk.values())
+
+
+@asynccontextmanager
+async def everything(target: Target, other: Target, per_second: float) -> AsyncIterator[Seen]:
+    """All the traffic, while the block runs."""
+    with NamedTemporaryFile("w", suffix=".lua") as pace:
+        pace.write(PACE)
+        pace.flush()
+        async with (
+            traffic(other, per_second=20, sockets=2) as beside,
+            traffic(target, per_second=per_second, sockets=SOCKETS) as client,
+        ):
+            seen = Seen(client, beside)
+            running = {kind: _wrk(target, kind, pace.name) for kind in ("keep-alive", "close")}
+            try:
+                yield seen
+            finally:
+                for kind, process in running.items():
+                    process.send_signal(signal.SIGINT)
+                    output, _ = await anyio.to_thread.run_sync(process.communicate)
+                    seen.wrk[kind] = _counted(output)
+
+
+def _wrk(target: Target, kind: str, script: str) -> "subprocess.Popen[str]":
+    headers = (f"--header=Host: {target.domain}", f"--header=Connection: {kind}")
+    size = ("--threads=1", f"--connections={CONNECTIONS}", "--duration=1h", "--timeout=30s")
+    argv = ["wrk", *size, *headers, f"--script={script}", target.url]
+    # what ends it early is SIGINT, after which it says what it saw
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+
+
+def _counted(output: str) -> tuple[int, int]:
+    """Answered, and lost: errors of the connection, timeouts, answers that are no 2xx or 3xx."""
+    requests = re.search(r"(\d+) requests in", output)
+    errors = re.search(
+        r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", output
+    )
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", output)
+    assert requests, output
+    unwell = int(refused[1]) if refused else 0
+    broken = sum(map(int, errors.groups())) if errors else 0
+    return int(requests[1]) - unwell, broken + unwell
+
+
+async def measure(site: LabSite, rounds: int, per_second: float) -> None:
+    """The changes under traffic, then a control run as long as they took."""
+    images = [live_image(site, f"load:v{n}", f"release {n}\n") for n in range(2 * rounds + 1)]
+    async with site.session(CODEB_DRAIN_TIMEOUT=f"{DRAIN_SECONDS:g}") as mcp:
+        target, other = [await _deployed(mcp, site, name, images[0]) for name in ("load", "other")]
+        begin, seconds = time.perf_counter(), []
+        async with everything(target, other, per_second) as during:
+            for first, second in zip(images[1::2], images[2::2], strict=True):
+                for tool, more in (
+                    ("deploy", {"image": first}),
+                    ("deploy", {"image": second}),
+                    ("rollback", {}),
+                ):
+                    started = time.perf_counter()
+                    assert (await mcp.call(tool, project="load", **more))["changed"]
+                    seconds.append(time.perf_counter() - started)
+        took = time.perf_counter() - begin
+        async with everything(target, other, per_second) as control:
+            await anyio.sleep(took)
+    report("control, no changes", control)
+    report(f"{2 * rounds} deploys, {rounds} rollbacks", during)
+    print(f"in {took:.0f} s; a change returned after {statistics.median(seconds):.1f} s (median)")
+    if during.lost > control.lost or during.beside.lost or during.beside.closed:
+        raise SystemExit(f"lost: {dict(during.client.lost)} {during.wrk} {during.beside}")
+
+
+async def _deployed(mcp: Session, site: LabSite, project: str, image: str) -> Target:
+    await mcp.call("init_project", project=project)
+    answer = await mcp.call("deploy", project=project, image=image)
+    return Target(site.url(), answer["domain"])
+
+
+def report(name: str, seen: Seen) -> None:
+    """One run."""
+    spoken = seen.client.answered["websocket message"]
+    print(f"{name}: {seen.total} requests, {seen.lost} lost; of these")
+    print(f"  client {seen.client.total}, of which {spoken} over websockets; wrk {seen.wrk}")
+    print(f"  websockets closed as the protocol asks: {len(seen.client.closed)}")
+    print(f"  the other site: {seen.beside.total}, {seen.beside.lost.total()} lost")
 
 
 def main() -> None:
     """Measure and print."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--deploys", type=int, default=10)
+    arguments.add_argument("--rounds", type=int, default=10)
     arguments.add_argument("--per-second", type=float, default=200.0)
     options = arguments.parse_args()
-    with EmbeddedSite.opened(Path(tempfile.mkdtemp(prefix="codeb-load-"))) as site:
-        anyio.run(measure, site, options.deploys, options.per_second)
-
-
-async def measure(site: EmbeddedSite, deploys: int, per_second: float) -> None:
-    """The floor, a control run as long as the deploys took, and the deploys."""
-    images = [site.image(f"load:v{n}", page=f"release {n}\n") for n in range(deploys + 1)]
-    floor = statistics.median(by_hand(site, images[0]) for _ in range(5))
-    async with site.session() as mcp:
-        await mcp.call("init_project", project="load")
-        deployed = await mcp.call("deploy", project="load", image=images[0])
-        target = Target(site.url(), deployed["domain"])
-        begin, seconds = time.perf_counter(), []
-        async with traffic(target, per_second) as during:
-            for image in images[1:]:
-                started = time.perf_counter()
-                await mcp.call("deploy", project="load", image=image)
-                seconds.append(time.perf_counter() - started)
-        took = time.perf_counter() - begin
-        idle = []
-        for image in images[:5]:
-            started = time.perf_counter()
-            await mcp.call("deploy", project="load", image=image)
-            idle.append(time.perf_counter() - started)
-        async with traffic(target, per_second) as control:
-            await anyio.sleep(took)
-    print(f"{'':24}{'requests':>10}{'lost':>6}")
-    report("control, no deploys", control)
-    report(f"{deploys} deploys in {took:.0f} s", during)
-    print(
-        f"a deploy takes {statistics.median(idle):.2f} s idle, "
-        f"{statistics.median(seconds):.2f} s under this traffic (medians, call to return)"
-    )
-    print(
-        f"by hand (run, first answer) {floor:.2f} s; "
-        f"ratio idle {statistics.median(idle) / floor:.1f}"
-    )
-    if during.lost.total() > control.lost.total():
-        raise SystemExit(f"requests were lost: {dict(during.lost)}")
-
-
-def report(name: str, seen: Traffic) -> None:
-    """One row."""
-    print(f"{name:24}{seen.total:>10}{seen.lost.total():>6}")
-
-
-def by_hand(site: EmbeddedSite, image: str) -> float:
-    """Seconds from `podman run` to the first answer."""
-    begin = time.perf_counter()
-    publish = f"--publish=127.0.0.1:{BY_HAND_PORT}:8080"
-    name = site.podman("run", "--detach", "--env=PORT=8080", publish, image).strip()
-    try:
-        while True:
-            try:
-                httpx.get(f"http://127.0.0.1:{BY_HAND_PORT}/").raise_for_status()
-                return time.perf_counter() - begin
-            except httpx.TransportError:
-                continue
-    finally:
-        site.podman("rm", "--force", "--time=0", name)
+    with lab_site() as site:
+        anyio.run(measure, site, options.rounds, options.per_second)
 
 
 if __name__ == "__main__":

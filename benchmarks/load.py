@@ -2,9 +2,11 @@
 
 A quarter each of: GET over kept connections, GET over new ones, POST over kept connections,
 POST over new ones. A share of them is slow, so that some are always under way at a cut-over.
+Beside them websockets that say something all the time.
 """
 
 import itertools
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,35 +14,49 @@ from dataclasses import dataclass, field
 
 import anyio
 import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 SECONDS_TO_FINISH = 30.0
 SLOW_SHARE = 25  # one of this many
+BETWEEN_MESSAGES = 0.25
+GOING_AWAY = 1001
 
 
 @dataclass
 class Traffic:
-    """What became of the requests: by kind, how many were answered and what was lost."""
+    """What became of the requests: by kind, how many were answered and what was lost.
+
+    `closed` holds the moments (`time.monotonic`) at which websockets were closed by the other
+    side in the way the protocol asks for; one that broke off, or could not be opened, is lost.
+    """
 
     answered: Counter[str] = field(default_factory=Counter)
     lost: Counter[str] = field(default_factory=Counter)
+    closed: list[float] = field(default_factory=list)
 
     @property
     def total(self) -> int:
-        """All requests that came to an end."""
+        """All requests, and all messages over websockets, that came to an end."""
         return self.answered.total() + self.lost.total()
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Caddy's address, and the application behind it: `/`, `/cgi-bin/echo`, `/cgi-bin/slow`."""
+    """Caddy's address, and the application behind it: `/`, `/echo`, `/slow`, `/socket`."""
 
     url: str
     domain: str
 
 
 @asynccontextmanager
-async def traffic(target: Target, per_second: float = 200.0) -> AsyncIterator[Traffic]:
-    """Send requests at a steady rate while the block runs, and wait for the last answers."""
+async def traffic(
+    target: Target, per_second: float = 200.0, sockets: int = 0
+) -> AsyncIterator[Traffic]:
+    """Send requests at a steady rate while the block runs, and wait for the last answers.
+
+    So many websockets are kept open meanwhile: one that was closed is opened anew.
+    """
     seen = Traffic()
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=50)
     async with (
@@ -48,7 +64,10 @@ async def traffic(target: Target, per_second: float = 200.0) -> AsyncIterator[Tr
         anyio.create_task_group() as requests,
         anyio.create_task_group() as clock,
     ):
-        clock.start_soon(_send, requests, kept, target, per_second, seen)
+        if per_second:
+            clock.start_soon(_send, requests, kept, target, per_second, seen)
+        for _ in range(sockets):
+            clock.start_soon(_talk, target, seen)
         yield seen
         clock.cancel_scope.cancel()
 
@@ -73,7 +92,7 @@ async def _request(kept: httpx.AsyncClient, target: Target, number: int, seen: T
     connection = "keep-alive" if number % 4 < 2 else "close"
     kind = f"{method} {connection}{' slow' if slow else ''}"
     body = f"request {number}".encode()
-    path = "/cgi-bin/slow" if slow else "/cgi-bin/echo" if method == "POST" else "/"
+    path = "/slow" if slow else "/echo" if method == "POST" else "/"
     try:
         answer = await kept.request(
             method,
@@ -84,8 +103,43 @@ async def _request(kept: httpx.AsyncClient, target: Target, number: int, seen: T
     except httpx.HTTPError as error:
         seen.lost[f"{kind}: {type(error).__name__}"] += 1
         return
-    echoed = path != "/cgi-bin/echo" or body in answer.content
+    echoed = path != "/echo" or body in answer.content
     if answer.status_code == 200 and echoed:
         seen.answered[kind] += 1
     else:
         seen.lost[f"{kind}: HTTP {answer.status_code}"] += 1
+
+
+async def _talk(target: Target, seen: Traffic) -> None:
+    where = httpx.URL(target.url)
+    while True:
+        try:
+            async with connect(
+                f"ws://{target.domain}/socket",
+                host=where.host,
+                port=where.port or 80,
+                proxy=None,
+                ping_interval=None,
+                open_timeout=SECONDS_TO_FINISH,
+            ) as socket:
+                await _say(socket, seen)
+        except ConnectionClosed as error:
+            if error.rcvd is not None and error.rcvd.code == GOING_AWAY:
+                seen.closed.append(time.monotonic())
+            else:
+                seen.lost[f"websocket: {error}"] += 1
+        except (OSError, TimeoutError, InvalidHandshake) as error:
+            seen.lost[f"websocket not opened: {type(error).__name__}"] += 1
+            await anyio.sleep(BETWEEN_MESSAGES)
+
+
+async def _say(socket: ClientConnection, seen: Traffic) -> None:
+    for number in itertools.count():
+        text = f"message {number}"
+        await socket.send(text)
+        answer = await socket.recv()
+        if answer == text:
+            seen.answered["websocket message"] += 1
+        else:
+            seen.lost["websocket: another answer"] += 1
+        await anyio.sleep(BETWEEN_MESSAGES)

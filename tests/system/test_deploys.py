@@ -13,6 +13,7 @@ import pytest
 from benchmarks.load import Target, traffic
 from tests.system.lab import Server
 
+from .live import live_image
 from .sites import EmbeddedSite, LabSite, Site
 
 DEPLOYS_UNDER_LOAD = 10
@@ -163,7 +164,7 @@ async def test_removed_environment_leaves_nothing_behind(site: Site) -> None:
 @pytest.mark.timeout(600)
 async def test_ten_deploys_under_load_lose_no_request(site: Site) -> None:
     images = [
-        site.image(f"busy:v{number}", page=f"release {number}\n")
+        live_image(site, f"busy:v{number}", page=f"release {number}\n")
         for number in range(DEPLOYS_UNDER_LOAD + 1)
     ]
     async with site.session() as mcp:

@@ -19,6 +19,7 @@ from tests.system.mounts import unmount_below
 from .site import CONFIG, Ended, Site, Snapshot, caddy_config, routes_of
 
 BIN = Path(sys.executable).parent
+CODEB_MCP = BIN / "codeb-mcp"
 BASE = "localhost/busybox"
 
 
@@ -70,8 +71,8 @@ class EmbeddedSite(Site):
             unmount_below(self.folder)
         shutil.rmtree(self.folder)
 
-    def command(self) -> list[str]:
-        return [str(BIN / "codeb-mcp")]
+    def command(self, **variables: str) -> list[str]:
+        return ["env", *(f"{each}={text}" for each, text in variables.items()), str(CODEB_MCP)]
 
     def environment(self) -> Mapping[str, str]:
         return self._environment

@@ -53,8 +53,8 @@ class LabSite(Site):
         """What differs from the settings of other sites."""
         return {}
 
-    def command(self) -> list[str]:
-        environment = {"CODEB_HOME": self.home}
+    def command(self, **variables: str) -> list[str]:
+        environment = {"CODEB_HOME": self.home, **variables}
         return self.server.command_as(self.user.name, [self.product.codeb_mcp], environment)
 
     def url(self) -> str:

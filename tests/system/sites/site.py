@@ -82,7 +82,7 @@ class Site(ABC):
     base_domain: str
 
     @abstractmethod
-    def command(self) -> list[str]:
+    def command(self, **variables: str) -> list[str]:
         """The command that a client spawns for an MCP session over stdio."""
 
     def environment(self) -> Mapping[str, str] | None:
@@ -136,9 +136,9 @@ class Site(ABC):
             client.delete(f"http://localhost/id/{route_id}").raise_for_status()
 
     @contextlib.asynccontextmanager
-    async def session(self) -> AsyncIterator[Session]:
-        """An MCP session of its own, as a client's."""
-        program, *arguments = self.command()
+    async def session(self, **variables: str) -> AsyncIterator[Session]:
+        """An MCP session of its own, as a client's; `variables` are the server's."""
+        program, *arguments = self.command(**variables)
         environment = self.environment()
         server = StdioServerParameters(
             command=program, args=arguments, env=dict(environment) if environment else None
