@@ -32,12 +32,13 @@ class Faulty(LabSite):
             self._stop(system)
             self._start(system, "none")
 
-    def command(self) -> list[str]:
+    def command(self, **variables: str) -> list[str]:
         env = {
             "CODEB_PODMAN_SOCKET": self._ends["podman"][0],
             "CODEB_CADDY_ADMIN": f"unix/{self._ends['caddy'][0]}",
             "CODEB_POWERDNS_URL": f"http://127.0.0.1:{DNS_PORT}",
             "CODEB_PULL_TIMEOUT": "5",
+            **variables,
         }
         return self.server.command_as(self.user.name, [self.product.codeb_mcp], env)
 
