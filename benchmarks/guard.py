@@ -1,14 +1,20 @@
-"""The guard: how long a typical fix and a diff of 10 MB take, beside a plain text search.
+"""The guard: what it finds and whom it accuses, and how long it takes, beside plain text searches.
 
     .venv/bin/python -m benchmarks.guard
 
-The diffs are made of this repository's own files: a fix is one hunk in one of them, the large one
-adds all of them again and again. The control of the same run is the search for thirty patterns.
+Found and accused are shares of the cases in `tests/cases`: written by hand (`guard.jsonl`), and
+changes that real tools called green (`guard_real.jsonl`). The baselines of the same run are the
+search for the five patterns that the guard began with, and for thirty.
+
+For time, the diffs are made of this repository's own files: a fix is one hunk in one of them, the
+large one adds all of them again and again.
 """
 
+import json
 import re
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from codeb_mcp.adapters.rule_files import bypass_rules
@@ -19,6 +25,17 @@ from codeb_mcp.guard.verdict import judge
 ROOT = Path(__file__).parents[1]
 LARGE = 10_000_000
 ROUNDS = 200
+CASES = ROOT / "tests" / "cases"
+FIVE = [
+    re.compile(each)
+    for each in (
+        r"\|\|\s*true",
+        r"//\s*@ts-ignore",
+        r"//\s*eslint-disable",
+        r"chmod\s+777",
+        r"--privileged",
+    )
+]
 PATTERNS = [
     re.compile(each)
     for each in (
@@ -75,14 +92,47 @@ def large(texts: list[tuple[str, str]]) -> str:
     return "".join(parts)
 
 
-def searched(diff: str) -> bool:
-    """Thirty patterns over the added lines: the control."""
+def searched(diff: str, patterns: list[re.Pattern[str]]) -> bool:
+    """Patterns over the added lines: the control."""
     added = [line for line in diff.split("\n") if line.startswith("+")]
-    return sum(1 for line in added if any(pattern.search(line) for pattern in PATTERNS)) > 0
+    return sum(1 for line in added if any(pattern.search(line) for pattern in patterns)) > 0
+
+
+def cases() -> list[tuple[str, str, str]]:
+    """Every case as (where from, kind, diff)."""
+    found: list[tuple[str, str, str]] = []
+    for line in (CASES / "guard.jsonl").read_text(encoding="utf-8").splitlines():
+        case = json.loads(line)
+        diff = diff_of(case["path"], case["old"], case["new"])
+        found.append(("by hand", case["kind"], diff))
+    for line in (CASES / "guard_real.jsonl").read_text(encoding="utf-8").splitlines():
+        case = json.loads(line)
+        diff = "".join(diff_of(p, *case["files"][p]) for p in sorted(case["files"]))
+        found.append(("from tools", case["kind"], diff))
+    return found
+
+
+def print_shares() -> None:
+    """What is found and who is accused, by the guard and by the searches."""
+    rules = load_rules(bypass_rules())
+    judges: dict[str, Callable[[str], bool]] = {
+        "guard": lambda diff: judge(diff, rules).decision == "block",
+        "5 patterns": lambda diff: searched(diff, FIVE),
+        "30 patterns": lambda diff: searched(diff, PATTERNS),
+    }
+    every = cases()
+    for source in ("by hand", "from tools"):
+        for name, blocks in judges.items():
+            counts = []
+            for kind in ("bypass", "honest"):
+                diffs = [diff for where, each, diff in every if (where, each) == (source, kind)]
+                counts.append(f"{kind} {sum(map(blocks, diffs))} of {len(diffs)}")
+            print(f"{source}, {name}: blocked {', '.join(counts)}")
 
 
 def main() -> None:
     """Measure and print."""
+    print_shares()
     rules = load_rules(bypass_rules())
     texts = [(path, text) for path, text in sources() if len(text) > 2_000]
     fixes = [
@@ -101,7 +151,7 @@ def main() -> None:
     judge(diff, rules)
     print(f"{len(diff) / 1e6:.1f} MB: {time.perf_counter() - began:.2f} s")
     began = time.perf_counter()
-    searched(diff)
+    searched(diff, PATTERNS)
     print(f"control, 30 patterns over the same lines: {time.perf_counter() - began:.2f} s")
 
 

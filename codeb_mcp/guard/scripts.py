@@ -60,6 +60,8 @@ def scripts(side: Side) -> Iterator[Found]:
             yield from _of_yaml(side)
         case Language.JSON | Language.TOML:
             yield from _of_entries(side)
+        case Language.JS if "staged" in side.place.name:
+            yield from _of_entries(side)
         case Language.INI:
             yield from _of_ini(side)
         case Language.MAKE:
@@ -108,7 +110,7 @@ def _quoted(word: str) -> str:
 
 def _of_entries(side: Side) -> Iterator[Found]:
     for entry in entries(side):
-        if entry.value and _SCRIPT_KEYS.search(entry.key):
+        if entry.value and ("staged" in side.place.name or _SCRIPT_KEYS.search(entry.key)):
             text = entry.value.replace('\\"', '"').replace("\\\\", "\\")
             ignoring = side.place.language is Language.INI and text.startswith("- ")
             yield _found(text.removeprefix("- "), entry.index, entry.key, ignoring)

@@ -30,7 +30,8 @@ _FAILING = re.compile(
     r"^(?:false|die|fail|abort|panic|error|err|fatal|bail|exit_with\w*|log_fail\w*|kill|throw)"
 )
 _CLEANUP = words(
-    "rm rmdir kill pkill killall umount popd pushd dropdb dropuser userdel groupdel deluser unlink "
+    "rimraf del-cli rm rmdir kill pkill killall umount popd pushd dropdb dropuser userdel "
+    "groupdel deluser unlink "
     "losetup "
     "swapoff wait fuser rmmod modprobe mkdir ln chown cp mv touch stty tput reset xattr"
 )
@@ -62,6 +63,9 @@ _PROBES = words(
     "nslookup "
     "dpkg-query dpkg rpm tty timedatectl"
 )
+_IDLE = re.compile(r"^\s*(?:\d+|true|pass|null|(?:process\.|sys\.)?exit\(? ?0? ?\)?);?\s*$")
+_ONE_LINE = frozenset(("RUN", "recipe"))
+"""Keys of scripts of which the shell returns only the last command's result."""
 _TESTS = frozenset(("[", "[[", "test", "((", "let", "expr"))
 
 
@@ -102,6 +106,7 @@ def _list_hits(kind: str, items: list[Item], found: Found) -> Iterator[Trick]:
         yield from pipe_tricks(items, at)
         yield from _piped_to_true(items, at)
         yield from _loop(kind, items, at)
+        yield from _passed_over(kind, items, at, found)
         if isinstance(item.node, Group):
             yield from _condition(item)
 
@@ -166,7 +171,8 @@ def _is_cleanup(commands: Sequence[Command]) -> bool:
         or bool(_CLEANUP_PAIRS.match(command_text(last)))
         or bool(
             re.match(
-                r"(?:un|de)?(?:install|register|teardown|cleanup|clean|destroy|remove|delete"
+                r"(?:upload|notify|report|collect|dump|send|post|annotate|slack|archive)[_-]"
+                r"|(?:(?:un|de)?(?:install|register)|teardown|cleanup|clean|destroy|remove|delete"
                 r"|stop)_",
                 last.name,
             )
@@ -203,6 +209,10 @@ def _swallows(right: list[Item]) -> str:
         return f"{first.name} 0"
     if first.name in ("continue", "break"):
         return first.name
+    if len(first.words) == 3 and first.words[1] in ("-e", "-c") and _IDLE.match(first.words[2]):
+        return first.name
+    if first.words[-1] in ("version", "--version", "--help") and len(commands) == 1:
+        return first.name
     if all(
         c.name in _QUIET or c.name in _NOTHING or c.name in ("exit", "return") or not c.words
         for c in commands
@@ -237,9 +247,12 @@ def _sequence(kind: str, items: list[Item], at: int, found: Found) -> Iterator[T
     leaves = node.name in ("exit", "return") and node.words[1:] == ("0",)
     if not nothing and not leaves:
         return
-    previous = items[at - 1] if at else None
+    before = at
+    while before > 1 and items[before - 1].after == ";" and _says(items[before - 1]):
+        before -= 1
+    previous = items[before - 1] if before else None
     if previous and previous.branch == item.branch and not previous.tested:
-        prior = commands_of(items[_chain_start(items, at - 1) : at])
+        prior = commands_of(items[_chain_start(items, before - 1) : before])
         real = [c for c in prior if c.words and c.name not in _QUIET and c.name not in _NOTHING]
         if real and (previous.after == ";" or (leaves and is_check(real[-1].words))):
             weight = (
@@ -262,6 +275,11 @@ def _sequence(kind: str, items: list[Item], at: int, found: Found) -> Iterator[T
         yield "error-ignored", item, Severity.BLOCK, "exit 0 before the rest"
 
 
+def _says(item: Item) -> bool:
+    """Whether an item only prints something."""
+    return isinstance(item.node, Command) and item.node.name in ("echo", "printf")
+
+
 def _goes_on(item: Item, following: list[Item]) -> bool:
     if any(isinstance(each.node, Group) and each.node.kind == "unknown" for each in following):
         return False
@@ -280,6 +298,20 @@ def _piped_to_true(items: list[Item], at: int) -> Iterator[Trick]:
         upstream = commands_of(items[_chain_start(items, at) : at])
         if any(is_check(c.words) for c in upstream):
             yield "error-ignored", item, Severity.BLOCK, command_text(upstream[0]) + " | true"
+
+
+def _passed_over(kind: str, items: list[Item], at: int, found: Found) -> Iterator[Trick]:
+    """`check; build` where only the end of the line counts."""
+    if kind != "script" or (found.key not in _ONE_LINE and "scripts" not in found.key):
+        return
+    item = items[at]
+    node = item.node
+    last = at + 1 >= len(items)
+    if last or item.after != ";" or not isinstance(node, Command) or not is_check(node.words):
+        return
+    if item.tested or re.search(r"\bset -\w*e", found.text):
+        return
+    yield "error-ignored", item, Severity.BLOCK, command_text(node)[:120] + " ;"
 
 
 def _loop(kind: str, items: list[Item], at: int) -> Iterator[Trick]:

@@ -299,9 +299,8 @@ def _left_out(pair: Pair, reading: Reading, entry: Entry) -> str:
     value = entry.value
     manifest = place.role is Role.MANIFEST
     section = ".".join(entry.path)
-    if value in ("true", "false", "True", "False", "{", "}", "]", "[", ",") or value.startswith(
-        ("#", "--")
-    ):
+    comment = value.startswith(("#", "--")) and entry.last != "ignoreErrors"
+    if value in ("true", "false", "True", "False", "{", "}", "]", "[", ",") or comment:
         return ""
     listed = (
         entry.path[-1] == ITEM

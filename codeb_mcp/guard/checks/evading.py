@@ -55,7 +55,7 @@ _DROPPED = (
 _VERIFIES = re.compile(
     r"\.raise_for_status\(|\.check_returncode\(|\.EnsureSuccessStatusCode\(|\.error_for_status\("
     r"|\.raiseForStatus\(|\bcheck=True\b|\.throwIfNotOk\(|\bmust_succeed\b|\.orElseThrow\("
-    r"|\bensure_ok\b|\.verify\(\)"
+    r"|\bensure_ok\b|\.verify\(\)|^if ?\(!\w+\.ok\) ?\{? ?throw\b"
 )
 _SOURCES = frozenset((Role.SOURCE, Role.CONFIG, Role.INFRA, Role.MANIFEST))
 
@@ -140,6 +140,8 @@ def _checks_of_answers(pair: Pair) -> Iterator[Hit]:
     handled = re.search(
         r"\braise\b|\bthrow\b|status_code|\.ok\b|returncode|is_success|return err|Err\(", added
     )
+    if re.search(r"\.ok (?:else|\?)[^\n]{0,60}(?:\{ ?\}|\[ ?\]|None|null|undefined)", added):
+        handled = None
     for reading, index, text in pair.removed_lines():
         match = _VERIFIES.search(text)
         if (

@@ -50,7 +50,7 @@ def families_of(words: Sequence[str]) -> frozenset[str]:
     if not words:
         return frozenset()
     program = words[0].rsplit("/", 1)[-1].lower()
-    if program in _NO_CHECKS:
+    if program in _NO_CHECKS or words[-1] in ("--version", "--help", "-V"):
         return frozenset()
     found: set[str] = set()
     for position, word in enumerate(words[:12]):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from codeb_mcp.guard.places import Language
 from codeb_mcp.guard.reading import Hit, Reading
@@ -32,6 +33,8 @@ _FETCH_RUN = re.compile(
 )
 
 
+_INTO = frozenset(("-o", "-O", "--output", "--output-document"))
+_VERIFIED = re.compile(r"\b(?:sha\d+sum|shasum|gpgv?|cosign|minisign|openssl dgst)\b")
 _ROUNDABOUT = _FETCHERS | words("base64 b64decode atob iex frombase64string xxd openssl fromhex")
 _RUNNERS = words("exec eval compile function execsync system __import__ iex invoke")
 _SOURCES = words(
@@ -102,6 +105,7 @@ def remote_hits(reading: Reading) -> Iterator[Hit]:
                                 yield reading.hit(
                                     rule, Severity.BLOCK, outer.line, "substituted and run"
                                 )
+    yield from _saved_and_run(reading)
     if reading.place.language is Language.PROSE:
         return
     if reading.words.isdisjoint(_RUNNERS) or reading.words.isdisjoint(_SOURCES):
@@ -111,6 +115,19 @@ def remote_hits(reading: Reading) -> Iterator[Hit]:
             yield reading.hit("obfuscated-command", Severity.BLOCK, index, "decoded and run")
         elif _FETCH_RUN.search(line):
             yield reading.hit("remote-code", Severity.BLOCK, index, "fetched and run")
+
+
+def _saved_and_run(reading: Reading) -> Iterator[Hit]:
+    """`curl … > FILE` and `sh FILE`, with no look at what came."""
+    for found in reading.scripts:
+        saved: set[str] = set()
+        for command in found.script.commands():
+            if command.name in _FETCHERS:
+                saved |= {each.lstrip("> ") for each in command.redirects}
+                saved |= {word for flag, word in pairwise(command.words) if flag in _INTO}
+            runs = command.words[1:2] if command.name in _INTERPRETERS else command.words[:1]
+            if saved.intersection(runs) and not _VERIFIED.search(found.text):
+                yield reading.hit("remote-code", Severity.BLOCK, command.line, "saved and run")
 
 
 def _runs_text(command: Command) -> bool:

@@ -33,7 +33,7 @@ _CHOOSING = re.compile(
     r"|-Dtest|--example|--group|--testsuite|--lastCommit)(?=[= ]|$)"
 )
 _KEPT_LISTS = re.compile(r"^(?:jobs|needs|requires|dependsOn|depends_on|stages)$")
-_RUNS = frozenset(("script", "run", "commands", "command", "steps", "entry", "args", "id"))
+_TASK = re.compile(r"^(?:multi)?task\b|\b(?:dependsOn|finalizedBy|depends_on)\b")
 
 
 def narrowing_hits(pairs: Sequence[Pair]) -> Iterator[Hit]:
@@ -45,16 +45,21 @@ def narrowing_hits(pairs: Sequence[Pair]) -> Iterator[Hit]:
         yield from _paths(pair)
         if language is Language.MAKE:
             yield from _goals(pair)
+        elif language in (Language.RUBY, Language.JVM):
+            yield from _depended(pair)
         elif language is Language.YAML:
             yield from _jobs(pair)
             yield from _by_hand(pair)
             yield from _lists(pair)
+            yield from _retried(pair)
 
 
 def _paths(pair: Pair) -> Iterator[Hit]:
     """`eslint .` that became `eslint src/index.ts`."""
-    old = list(_looking(pair.old))
-    for reading, command in _looking(pair.new):
+    new = list(_looking(pair.new))
+    still = {command.words for _, command in new}
+    old = [(r, command) for r, command in _looking(pair.old) if command.words not in still]
+    for reading, command in new:
         match = next((o for _, o in old if _tool(o) == _tool(command)), None)
         if match is None or any(c.words == command.words for _, c in old):
             continue
@@ -120,6 +125,28 @@ def _goals(pair: Pair) -> Iterator[Hit]:
             for goal in one[2].split():
                 if goal not in other[2].split() and families_of_text(goal):
                     yield reading.hit("check-removed", Severity.BLOCK, index, f"-{goal}")
+
+
+def _depended(pair: Pair) -> Iterator[Hit]:
+    """`task default: [:lint, :spec]` or `dependsOn("test")` that names a check less."""
+    for old, (reading, index, new) in replaced(pair):
+        if not _TASK.search(old) or not _TASK.search(new):
+            continue
+        lost = [name for name in re.findall(r"\w+", old) if not re.search(rf"\b{name}\b", new)]
+        for name in lost:
+            if families_of_text(name) - {"build"}:
+                yield reading.hit("check-removed", Severity.BLOCK, index, f"-{name}")
+
+
+def _retried(pair: Pair) -> Iterator[Hit]:
+    """A check that an action now runs until it passes."""
+    removed = any(
+        command.line in reading.side.changed and "test" in families_of(command.words)
+        for reading, command in _checks(pair.old)
+    )
+    for reading, index, text in pair.added_lines():
+        if removed and re.match(r"(?:- )?uses: ?\S*/retry\b", text):
+            yield reading.hit("test-retried", Severity.BLOCK, index, text[:120])
 
 
 def _jobs(pair: Pair) -> Iterator[Hit]:

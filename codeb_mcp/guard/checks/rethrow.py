@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
+from codeb_mcp.guard.checks.testing import replaced
 from codeb_mcp.guard.places import Language, Role
 from codeb_mcp.guard.reading import Hit, Pair, Reading
 from codeb_mcp.guard.rules import Severity
@@ -20,6 +21,7 @@ _HANDLED = re.compile(
     r"\b(?:throw|raise|rethrow|panic|reject|setFailed|abort|bail|Errorf|Err|exit)\b|return err\b"
     r"|\bnext\(\w|\berrors?\.(?:push|append|add)|\bfail\("
 )
+_CLAUSE = re.compile(r"(?:\bcatch ?(?:\([^()]{0,60}\))? ?\{|\bErr\(\w+\) ?=>)(.{0,200})$")
 _NEAR = 12
 
 
@@ -32,6 +34,7 @@ def rethrow_hits(pairs: Sequence[Pair]) -> Iterator[Hit]:
         if place.role in (Role.FIXTURE, Role.DOCS) or pair.change.file.deleted:
             continue
         yield from _dropped(pair)
+        yield from _in_one_line(pair)
 
 
 def _dropped(pair: Pair) -> Iterator[Hit]:
@@ -44,6 +47,14 @@ def _dropped(pair: Pair) -> Iterator[Hit]:
         # gone with its handler, or the handler stays and no longer passes the error on
         if head >= 0 and reading.live[head] in kept:
             yield reading.hit("exception-swallowed", Severity.BLOCK, index, f"-{text}"[:120])
+
+
+def _in_one_line(pair: Pair) -> Iterator[Hit]:
+    """`catch (e) { next(e); }` that became `catch (e) { answer([]); }`."""
+    for old, (reading, index, new) in replaced(pair):
+        one, other = _CLAUSE.search(old), _CLAUSE.search(new)
+        if one and other and _HANDLED.search(one[1]) and not _HANDLED.search(other[1]):
+            yield reading.hit("exception-swallowed", Severity.BLOCK, index, new[:120])
 
 
 def _handler_of(reading: Reading, index: int) -> int:

@@ -19,7 +19,7 @@ _BRACED = frozenset(
     )
 )
 _CATCH = re.compile(
-    r"(?<![\w.$])catch\b\s{0,8}(?:\([^()\n]{0,200}(?:\([^()\n]{0,60}\))?[^()\n]{0,60}\))?\s{0,8}"
+    r"(?<![\w.$])catch\b\s{0,8}(?:\([^()\n]{0,200}(?:\([^()\n]{0,60}\))?[^()\n]{0,60}\))?\s{0,40}"
     r"(?:when\s{0,4}\([^()\n]{0,100}\)\s{0,4})?\{"
     r"|(?<![\w.$])catch\s+[\w.]{1,60}(?:\s+\w{1,40})?\s{0,4}\{"
 )
@@ -134,7 +134,7 @@ def _wraps(reading: Reading, index: int) -> bool:
     moved = reading.moved
     for at in range(index, max(-1, index - 12), -1):
         line = reading.live[at]
-        if at in side.changed and len(line) > 5 and line in moved:
+        if at in side.changed and len(line) > 2 and line in moved:
             return True
         if inside := _IN_TRY.search(line):
             return any(len(inside[1]) > 4 and inside[1] in m for m in moved)

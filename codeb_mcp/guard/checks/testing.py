@@ -49,7 +49,8 @@ _ASSERTION = re.compile(
 )
 _STRONG = re.compile(
     r"\.(?:toBe|toEqual|toStrictEqual|toMatchObject|toHaveLength|toHaveBeenCalledWith"
-    r"|toHaveBeenCalledTimes|toMatchInlineSnapshot|toMatchSnapshot|toHaveProperty"
+    r"|toHaveBeenCalledTimes|toHaveBeenNthCalledWith|toHaveBeenLastCalledWith"
+    r"|toMatchInlineSnapshot|toHaveProperty"
     r"|to\.(?:deep\.)?(?:equal|eql|eq)|resolves\.toBe|toHaveText|toHaveTextContent|toHaveAttribute"
     r"|toHaveValue|toHaveURL)\(|\btoThrow\w*\( ?\S{2,}"
     r"|\bassert [^\n]*(?:==|!=| is not (?!None)| is (?!not|None))|assert(?:Equal|Equals|Is"
@@ -57,10 +58,10 @@ _STRONG = re.compile(
     r"|RaisesRegexp)\w*\(|assert_eq!|assert_equal\b|(?:require|assert)\.(?:Equal|EqualValues"
     r"|JSONEq|ErrorIs|ErrorContains|Len|EqualError)\(|\beq\(|must_equal|XCTAssertEqual|(?:EXPECT"
     r"|ASSERT)_(?:EQ|STREQ)|->assertSame\(|->assertEquals\(|\.isEqualTo\(|Assert\.(?:Equal"
-    r"|AreEqual)\(|pytest\.raises\([^)\n]*match"
+    r"|AreEqual)\(|\.assert_(?:called_with|called_once_with|has_calls|any_call)\(|pytest\.raises\([^)\n]*match"
 )
 _MEDIUM = re.compile(
-    r"\.(?:toContain\w*|toMatch|toBeGreaterThan\w*|toBeLessThan\w*|toBeCloseTo|toBeInstanceOf"
+    r"\.(?:toContain\w*|toMatch|toMatchSnapshot|toBeGreaterThan\w*|toBeLessThan\w*|toBeCloseTo|toBeInstanceOf"
     r"|toHaveBeenCalled(?:Once)?|toThrow\w*)\b|\bassert [^\n]* (?:in|>|<|>=|<=) |isinstance\("
     r"|assert(?:In|Greater|Less|Regex|IsInstance|Raises|StartsWith|Contains)\w*\(|(?:require"
     r"|assert)\.(?:Contains|Greater|Less|Regexp|ErrorAs|Error|Panics)\(|\.contains\("
@@ -70,6 +71,7 @@ _SUBJECT = re.compile(
     r"(?:expect|assertThat|assert\w*[!.]?\w*|require\.\w+)\s?\(?\s?(?:t, ?|not )?(.{1,60}?)"
     r"(?: ?(?:[=!<>]=|[<>,;)]\.?)| (?:is|in|not|to)\b|\)?$)"
 )
+_EXACT = 3
 _CALLS = re.compile(
     r"(?<![\w!])(?!(?:expect|assert|require|should|verify|check|to[A-Z]|is[A-Z]|has[A-Z]|len\b|str\b|int\b|list\b"
     r"|set\b|sorted\b|String\b|Assert|XCT|self\.assert|EXPECT|ASSERT|pytest|any\b|all\b|type\b|isinstance))"
@@ -221,7 +223,14 @@ def _assertions(each: _Tests, made: Counter[str], alone: bool, shrinking: bool) 
         seen[line] += 1
         if seen[line] > made[line]:
             gone.append((reading, index, line))
-    fresh = sum(1 for _, _, line in each.made if line not in {t for _, _, t in each.dropped})
+    known = {text for _, _, text in each.dropped}
+    added = [line for _, _, line in each.made if line not in known]
+    fresh = len(added)
+    whole = {_root(line) for line in added if _rank(line) == _EXACT}
+    folded = [each_gone for each_gone in gone if _root(each_gone[2]) in whole]
+    if len(folded) > 1:
+        # several assertions about one thing became one about the whole of it
+        gone = [each_gone for each_gone in gone if each_gone not in folded[1:]]
     excess = len(gone) - fresh
     if excess <= 0:
         return
@@ -230,17 +239,24 @@ def _assertions(each: _Tests, made: Counter[str], alone: bool, shrinking: bool) 
         yield reading.hit("assertion-weakened", weight, index, line[:120])
 
 
+def _root(line: str) -> str:
+    """What an assertion is about: `r` of `expect(r.b).toBe(1)`."""
+    match = _SUBJECT.search(line)
+    return re.split(r"[.\[(?!]", match[1])[0] if match else line
+
+
 def _rank(line: str) -> int:
     if not _ASSERTION.search(line):
         return -1
     if re.search(
-        r"\.not\.(?:toThrow|toBeNull|toBeUndefined)|toBeDefined|toBeTruthy|toBeFalsy"
+        r"\bexpect\( ?typeof\b"
+        r"|\.not\.(?:toThrow|toBeNull|toBeUndefined)|toBeDefined|toBeTruthy|toBeFalsy"
         r"|expect\.any(?:thing)?\(|is not None\b|NotNull|NotNil|IsNotNone",
         line,
     ):
         return 1
     if _STRONG.search(line):
-        return 3
+        return _EXACT
     return 2 if _MEDIUM.search(line) else 1
 
 
@@ -339,10 +355,18 @@ def _unreached(each: _Tests) -> Iterator[Hit]:
         for index in sorted(reading.side.changed):
             line = lines[index]
             rest = [text for text in lines[index + 1 : index + 5] if text]
-            if _RETURN.fullmatch(line) and rest and _ASSERTION.search(rest[0]):
+            if (_RETURN.fullmatch(line) and rest and _ASSERTION.search(rest[0])) or (
+                line.startswith("#[should_panic") and _kept_test(reading, index)
+            ):
                 yield reading.hit("test-skipped", Severity.BLOCK, index, line)
             elif (same := _ITSELF.search(line)) and same[1] == same[2]:
                 yield reading.hit("assertion-weakened", Severity.BLOCK, index, line[:120])
+
+
+def _kept_test(reading: Reading, index: int) -> bool:
+    """Whether the attribute on line `index` was put on a test that stood there before."""
+    following = next((at for at in range(index + 1, len(reading.live)) if reading.live[at]), index)
+    return following != index and following not in reading.side.changed
 
 
 def _mocked(each: _Tests) -> Iterator[Hit]:

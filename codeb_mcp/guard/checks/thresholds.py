@@ -27,9 +27,9 @@ _TIMEOUT = re.compile(
     r"(?i)(?:^|[._])[\w-]*(?:timeout|retries|attempts|retry_wait\w*|deadline)[\w-]*$"
 )
 _ASSIGNED = re.compile(
-    r"\b(max(?:Issues|Errors|Warnings|Violations)|min(?:imum|Coverage|Score)?|toolLevel|threshold"
+    r"\b(errorLevel|max(?:Issues|Errors|Warnings|Violations)|min(?:imum|Coverage|Score)?|toolLevel|threshold"
     r"|mutationThreshold|coverageThreshold)\b"
-    r"[ \w.]{0,20}(?:=|\.set\(|\()? ?(\d{1,9}(?:\.\d{1,6})?)\b"
+    r"[ \w.]{0,20}(?:=|\.set\(|\(|>)? ?\"?(\d{1,9}(?:\.\d{1,6})?)\b"
 )
 _RETRYING = frozenset((Role.CONFIG, Role.TEST))
 _LEVELS = ("info", "low", "moderate", "medium", "high", "critical", "none")
@@ -72,13 +72,19 @@ def threshold_hits(
 
 def gradle_hits(pair: Pair) -> Iterator[Hit]:
     """The same for build files that are code: `maxIssues = 50`, `minimum = 0.5`."""
-    if pair.change.place.language is not Language.JVM or pair.change.place.role is Role.TEST:
+    if pair.change.place.language not in (Language.JVM, Language.MARKUP):
+        return
+    if pair.change.place.role is Role.TEST:
         return
     for old, (reading, index, new) in replaced(pair):
         one, other = _ASSIGNED.search(old), _ASSIGNED.search(new)
         if one and other and one[1] == other[1]:
             lower = float(other[2]) < float(one[2])
-            if lower if re.search(r"(?i)min|threshold|level", one[1]) else not lower and old != new:
+            if (
+                lower
+                if re.search(r"(?i)min|threshold|toolLevel", one[1])
+                else not lower and old != new
+            ):
                 what = f"{one[1]}: {one[2]} to {other[2]}"
                 yield reading.hit("threshold-lowered", Severity.BLOCK, index, what)
 

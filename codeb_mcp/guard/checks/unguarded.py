@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from codeb_mcp.guard.checks.testing import replaced
 from codeb_mcp.guard.places import Language, Role
-from codeb_mcp.guard.reading import Hit, Pair
+from codeb_mcp.guard.reading import Hit, Pair, squeezed
 from codeb_mcp.guard.rules import Severity
 
 _PRAGMAS = re.compile(
@@ -30,9 +30,18 @@ _NOTHING = re.compile(
 )
 _CHECKED_CALL = re.compile(r"\b(?:check_call|check_output)\( ?")
 _CAUGHT = re.compile(
-    r"\brunCatching ?\{ ?(.{3,120}?) ?\} ?\. ?(?:getOr|onFailure|fold|isSuccess|isFailure)"
+    r"\brunCatching ?\{ ?(.{3,120}?) ?\} ?(?:$|\. ?(?:getOr|onFailure|fold|isSuccess|isFailure))"
 )
 _NOT_NULL = re.compile(r"(?<=[\w)\]])!!?(?=[.;,)\[ ]|$)")
+_SOFTENING = re.compile(
+    r",? ?(?:\{ ?)?\b(?:return_exceptions ?= ?True|check ?= ?False|raise_exception ?= ?False"
+    r"|errors ?= ?[\"']ignore[\"']|ignore_errors ?= ?True|throwOnError: ?false|throw: ?false"
+    r"|reject: ?false|nothrow: ?true|fail_silently ?= ?True|silent: ?true)(?: ?\})?"
+)
+_OWN_CHECK = re.compile(
+    r"^(?:assert\b|raise\b|throw\b|if\b.{0,120}\b(?:throw|raise|return err|panic)\b"
+    r"|(?:self\.)?verify|validate|ensure|check_?|require\()"
+)
 _LEVELS = {"allow": 0, "warn": 1, "deny": 2, "forbid": 3}
 
 
@@ -46,6 +55,7 @@ def unguarded_hits(pairs: Sequence[Pair]) -> Iterator[Hit]:
             continue
         yield from _pragmas(pair)
         yield from _replacements(pair)
+        yield from _commented_out(pair)
         if place.name == "cargo.toml":
             yield from _lints(pair)
 
@@ -89,7 +99,28 @@ def _no_longer(pair: Pair, old: str, new: str) -> tuple[str, Severity] | None:
             return "failure-hidden", Severity.BLOCK
     if (caught := _CAUGHT.search(new)) and caught[1] in old:
         return "exception-swallowed", Severity.BLOCK
+    if old != new and (added := _SOFTENING.search(new)) and not _SOFTENING.search(old):
+        bare = new[: added.start()] + new[added.end() :]
+        if _bare(bare) == _bare(old):
+            return "failure-hidden", Severity.BLOCK
+    if old == f"return {new}" and pair.change.place.language is Language.GO:
+        return "exception-swallowed", Severity.BLOCK
     return _not_null(pair, old, new)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\s,]", "", text)
+
+
+def _commented_out(pair: Pair) -> Iterator[Hit]:
+    """A check of the code's own that is now a comment."""
+    gone = {t: (r, i) for r, i, t in pair.removed_lines() if _OWN_CHECK.match(t) and len(t) > 8}
+    if not gone:
+        return
+    for reading, index, live in pair.added_lines():
+        raw = squeezed(reading.side.lines[index]).lstrip("/#*-; ")
+        if not live and raw in gone:
+            yield reading.hit("failure-hidden", Severity.BLOCK, index, raw[:120])
 
 
 def _not_null(pair: Pair, old: str, new: str) -> tuple[str, Severity] | None:

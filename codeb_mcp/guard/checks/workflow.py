@@ -29,6 +29,7 @@ _SOFT_STRICT = re.compile(
 _LEVEL = re.compile(r"--(?:audit-level|severity-threshold|fail-on|minimum-severity)[= ](\w+)")
 _LEVELS = ("info", "low", "moderate", "medium", "high", "critical", "none")
 _ERREXIT = re.compile(r"^set -[a-z]*e|^set -o (?:errexit|pipefail)|^set -[a-z]*o pipefail")
+_STRICT_SHELL = re.compile(r"^#!.*sh\b.* -\w*e|^SHELL\b.*(?:pipefail|\"-\w*e)")
 _LINE_OF_HOOK = re.compile(r"^-? ?id: ?([\w-]+)")
 
 
@@ -45,6 +46,8 @@ def workflow_hits(pairs: Sequence[Pair]) -> Iterator[Hit]:
         if Role.CI in (pair.change.place.role, pair.change.old_place.role):
             yield from _removed_uses(pair, pairs)
             yield from _triggers(pair)
+        if pair.change.place.language is Language.YAML:
+            yield from _removed_includes(pair)
         if pair.change.old_place.role is Role.HOOK:
             yield from _removed_hooks(pair, pairs)
 
@@ -135,6 +138,7 @@ def _less_severe(old: str, new: str) -> bool:
 def _errexit(pair: Pair) -> Iterator[Hit]:
     """`set -e` that is there no more."""
     removed = [text for _, _, text in pair.removed_lines()]
+    yield from _interpreter(pair)
     if pair.change.file.deleted or any(re.match(r"set \+", text) for text in removed):
         return
     left = sum(1 for reading in pair.new for text in reading.live if text)
@@ -159,6 +163,17 @@ def _errexit(pair: Pair) -> Iterator[Hit]:
             yield reading.hit("error-ignored", Severity.BLOCK, index, text)
 
 
+def _interpreter(pair: Pair) -> Iterator[Hit]:
+    """`bash -e` in the first line, or in a SHELL instruction, that became plain `bash`."""
+    if pair.change.file.deleted:
+        return
+    raw = " ".join(reading.side.lines[index] for reading, index, _ in pair.added_lines())
+    for reading, index, _ in pair.removed_lines():
+        line = reading.side.lines[index]
+        if _STRICT_SHELL.search(line) and not re.search(r"(?:#!|SHELL|set) ?.*-\w*e", raw):
+            yield reading.hit("error-ignored", Severity.BLOCK, index, line.strip()[:120])
+
+
 def _removed_uses(pair: Pair, pairs: Sequence[Pair]) -> Iterator[Hit]:
     """Actions that check, taken out."""
     kept = frozenset(
@@ -181,6 +196,17 @@ def _removed_uses(pair: Pair, pairs: Sequence[Pair]) -> Iterator[Hit]:
             families = families_of_text(match[1]) - {"build", "format"}
             if families and not families & kept:
                 yield reading.hit("check-removed", Severity.BLOCK, index, match[1])
+
+
+def _removed_includes(pair: Pair) -> Iterator[Hit]:
+    """Templates and update jobs of a pipeline that check, taken out."""
+    added = {text for _, _, text in pair.added_lines()}
+    for reading, index, text in pair.removed_lines():
+        match = re.match(r"(?:- )?(?:template|component|local|remote|file|extends): ?(\S+)", text)
+        if match and families_of_text(match[1]) - {"build", "format"} and text not in added:
+            yield reading.hit("check-removed", Severity.BLOCK, index, match[1])
+        elif re.match(r"(?:- )?package-ecosystem:", text) and text not in added:
+            yield reading.hit("audit-weakened", Severity.REVIEW, index, text)
 
 
 def _removed_hooks(pair: Pair, pairs: Sequence[Pair]) -> Iterator[Hit]:
