@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from codeb_mcp.guard.checks.families import is_check
+from codeb_mcp.guard.checks.families import families_of, is_check
 from codeb_mcp.guard.checks.fetching import Trick, pipe_tricks
 from codeb_mcp.guard.checks.patterns import command_text
 from codeb_mcp.guard.places import Role
@@ -126,8 +126,9 @@ def _chain_end(items: list[Item], at: int) -> int:
 
 def _alternative(kind: str, items: list[Item], at: int, found: Found) -> Iterator[Trick]:
     """`A || B` where B neither fails nor does what A should have done."""
-    how = _swallows(items[at : _chain_end(items, at)])
+    right = items[at : _chain_end(items, at)]
     left = commands_of(items[_chain_start(items, at) : at])
+    how = _swallows(right) or _another_check(left, commands_of(right))
     if not how or any(item.tested for item in items[_chain_start(items, at) : at]):
         return
     if how == "assignment" and _looked_at(items[at].node, found):
@@ -150,6 +151,13 @@ def _alternative(kind: str, items: list[Item], at: int, found: Found) -> Iterato
     if gentle and how not in ("true", "exit 0", "continue", "break"):
         return
     yield "error-ignored", items[at], Severity.REVIEW if gentle else Severity.BLOCK, what
+
+
+def _another_check(left: Sequence[Command], right: Sequence[Command]) -> str:
+    """The check after `||` that has nothing to do with the one that failed before it."""
+    one = frozenset(f for command in left for f in families_of(command.words)) - {"build"}
+    other = frozenset(f for command in right for f in families_of(command.words)) - {"build"}
+    return command_text(right[0])[:80] if one and other and one.isdisjoint(other) else ""
 
 
 def _looked_at(node: Command | Group, found: Found) -> bool:

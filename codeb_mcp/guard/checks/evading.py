@@ -42,8 +42,8 @@ _TYPE = re.compile(r"(?::|->) [^=;(){}:]{1,120}?(?= ?(?:[=;,){:]|$))")
 # Rust, Swift, PHP: an error that was passed on and is now dropped
 _DROPPED = (
     (
-        re.compile(r"\?;?$"),
-        re.compile(r"\.ok\(\);?$|^let _ = |\.unwrap_or(?:_default|_else)?\([^;]{0,60}\);?$"),
+        re.compile(r"\?\)*;?$"),
+        re.compile(r"\.ok\(\);?$|^let _ = |\.unwrap_or(?:_default|_else)?\([^;]{0,60}\)\)*;?$"),
     ),
     (
         re.compile(r"\.(?:unwrap\(\)|expect\([^()]{0,80}\));?$"),

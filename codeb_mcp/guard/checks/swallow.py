@@ -34,6 +34,7 @@ _TRIVIAL = re.compile(
 _DEFAULT = re.compile(
     r"^return (?:null|nil|None|false|False|true|True|0|-1|\[ ?\]|\{ ?\}|\( ?\{ ?\} ?\)|\" ?\"|' ?'"
     r"|` ?`|new \w+\( ?\)|Optional\.empty\(\)|undefined|\( ?\)|emptyList\(\)|default);?$"
+    r"|^(?:null|false|emptyList\(\)|emptyMap\(\)|Unit)$"
     r"|^[\w.$]{1,60} ?= ?(?:null|nil|None|undefined|false|False|0|-1|\[ ?\]|\{ ?\}|\" ?\"|' ?');?$"
 )
 _YES_OR_NO = re.compile(r"^return (?:true|false|0|-1)\b")
