@@ -20,6 +20,10 @@ from codeb_mcp.domain.names import DomainName, EnvironmentKind, ImageReference
 from codeb_mcp.errors import CodebError, HostNotReady, InvalidRequest
 
 CONFIG_FILE = "config.toml"
+_LISTS = (
+    *("addresses", "nameservers", "resolvers", "backup_recipients"),
+    *("heal_protected", "heal_tools"),
+)
 
 
 def _domain(text: str) -> DomainName:
@@ -145,6 +149,23 @@ class Settings(BaseModel):
     github_url: str = Field(default="https://api.github.com", pattern=r"^https?://[!-~]+$")
     github_token: SecretStr | None = None
     """Whose rights codeb has on GitHub."""
+    heal_fixer: Literal["claude", "anthropic"] = "claude"
+    """Who is asked for fixes: Claude Code headless, or the Anthropic API."""
+    heal_model: str | None = None
+    heal_api_url: str = Field(default="https://api.anthropic.com", pattern=r"^https?://[!-~]+$")
+    heal_api_key: SecretStr | None = None
+    """Also read from ANTHROPIC_API_KEY."""
+    heal_claude: str = "claude"
+    """The command of Claude Code, or its path."""
+    heal_attempts: int = Field(default=3, ge=1, le=10)
+    heal_seconds: float = Field(default=1800.0, gt=0, le=86_400)
+    heal_usd: float = Field(default=5.0, gt=0, le=1000)
+    heal_protected: tuple[str, ...] = ("main", "master", "production", "release/*")
+    """Branches that no fix goes to without a person."""
+    heal_lines: int = Field(default=60, ge=0, le=10_000)
+    """A fix that changes more lines than this goes to a person."""
+    heal_tools: tuple[Path, ...] = ()
+    """Folders that the checks need to see besides the system's software, read only."""
 
     agent_may_deploy: tuple[EnvironmentKind, ...] = (
         EnvironmentKind.STAGING,
@@ -206,8 +227,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values: dict[str, Any] = _file_values(home / CONFIG_FILE)
     for name in Settings.model_fields:
         if name != "home" and (text := environ.get(f"CODEB_{name.upper()}")) is not None:
-            is_list = name in ("addresses", "nameservers", "resolvers", "backup_recipients")
+            is_list = name in _LISTS
             values[name] = tuple(text.split(",")) if is_list and text else text or None
+    if key := environ.get("ANTHROPIC_API_KEY"):
+        values.setdefault("heal_api_key", key)
     try:
         return Settings(home=home, **values)
     except ValidationError as error:

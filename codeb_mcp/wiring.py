@@ -7,9 +7,12 @@ from functools import cache, cached_property
 
 import anyio
 
+from codeb_mcp.adapters.anthropic_fixer import AnthropicFixer, ApiSettings
 from codeb_mcp.adapters.backup_sources import CodebState, PodmanVolumeData
 from codeb_mcp.adapters.backup_store import BackupFolder
 from codeb_mcp.adapters.caddy import CaddyProxy, authority_of
+from codeb_mcp.adapters.checks import SandboxedChecks
+from codeb_mcp.adapters.claude_fixer import ClaudeFixer, ClaudeSettings
 from codeb_mcp.adapters.clock import SystemClock
 from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running, podman_environment
 from codeb_mcp.adapters.env_files import EnvFiles
@@ -31,17 +34,27 @@ from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
 from codeb_mcp.adapters.rclone import RcloneRemote
-from codeb_mcp.adapters.registry import SqlCalls, SqlReceipts, SqlRegistry, SqlUpkeep
+from codeb_mcp.adapters.registry import (
+    SqlCalls,
+    SqlHealRecords,
+    SqlReceipts,
+    SqlRegistry,
+    SqlUpkeep,
+)
 from codeb_mcp.adapters.resolver import DnsResolver
 from codeb_mcp.adapters.rule_files import bypass_rules
+from codeb_mcp.adapters.sandbox import Sandbox
 from codeb_mcp.adapters.source_folder import SourceFolders
 from codeb_mcp.adapters.systemd_jobs import NoJobs, SystemdJobs
 from codeb_mcp.adapters.terminal import PodmanTerminal
+from codeb_mcp.adapters.work_places import GitWorkPlaces
 from codeb_mcp.domain.backups import BackupPolicy, Recipient, Retention
 from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.masking import Secret
-from codeb_mcp.domain.names import DomainName, HealthPath
+from codeb_mcp.domain.names import DomainName, HealthPath, shown
+from codeb_mcp.errors import InvalidRequest
+from codeb_mcp.planning.healing import Policy
 from codeb_mcp.services.backup_systems import BackupSystems
 from codeb_mcp.services.backups import Backups
 from codeb_mcp.services.certificates import CertificateCare
@@ -53,9 +66,13 @@ from codeb_mcp.services.diagnosing import Diagnosing
 from codeb_mcp.services.domains import Domains
 from codeb_mcp.services.forge import Forge
 from codeb_mcp.services.garbage import Collection
+from codeb_mcp.services.heal_people import ForgePeople
+from codeb_mcp.services.healing import Healing
+from codeb_mcp.services.healing_systems import Fixer
 from codeb_mcp.services.logs import LogReading
 from codeb_mcp.services.ports import Ports
 from codeb_mcp.services.previews import Previews
+from codeb_mcp.services.project_healing import ProjectHealing
 from codeb_mcp.services.projects import Projects
 from codeb_mcp.services.reconciling import Reconciliation
 from codeb_mcp.services.registry_logins import RegistryLogins
@@ -73,6 +90,7 @@ class Application:
     """Every use case, over one set of systems. Tools, resources and commands start here."""
 
     systems: Systems
+    settings: Settings | None = None
 
     @cached_property
     def backups(self) -> Backups:
@@ -160,6 +178,16 @@ class Application:
         return Diagnosing(FailureLogFiles())
 
     @cached_property
+    def healing(self) -> Healing:
+        """From a red build to a green one."""
+        return open_healing(self.settings or load_settings())
+
+    @cached_property
+    def project_healing(self) -> ProjectHealing:
+        """The same for a project that is deployed here."""
+        return ProjectHealing(self.systems, self.healing, self.diagnosing)
+
+    @cached_property
     def vetting(self) -> Vetting:
         """The guard."""
         return open_vetting()
@@ -178,7 +206,46 @@ def open_hooks() -> Hooks:
 
 def open_application(settings: Settings | None = None) -> Application:
     """The application on this host's real systems. Nothing is contacted before it is used."""
-    return Application(_systems(settings or load_settings()))
+    settings = settings or load_settings()
+    return Application(_systems(settings), settings)
+
+
+def open_healing(settings: Settings) -> Healing:
+    """Healing, by the settings."""
+    sandbox = Sandbox(settings.heal_tools)
+    clock = SystemClock()
+    return Healing(
+        GitWorkPlaces(settings.home / "heal"),
+        SandboxedChecks(sandbox),
+        SqlHealRecords(settings.registry_file),
+        open_vetting(),
+        clock,
+        fixer=lambda name: _fixer(name or settings.heal_fixer, settings, sandbox),
+        mark=lambda: secrets.token_hex(12),
+        policy=Policy(settings.heal_protected, settings.heal_lines),
+        people=ForgePeople(lambda: open_forge(settings)) if settings.github_token else None,
+    )
+
+
+def _fixer(name: str, settings: Settings, sandbox: Sandbox) -> Fixer:
+    key = settings.heal_api_key
+    secret = Secret(key.get_secret_value()) if key else None
+    match name:
+        case "claude":
+            return ClaudeFixer(
+                ClaudeSettings(
+                    settings.heal_claude, settings.heal_model, settings.heal_api_url, secret
+                ),
+                sandbox,
+            )
+        case "anthropic":
+            return AnthropicFixer(ApiSettings(settings.heal_model, settings.heal_api_url, secret))
+        case _:
+            raise InvalidRequest(
+                f"there is no fixer {shown(name)}",
+                hint="use claude, anthropic or copilot",
+                code="unknown_fixer",
+            )
 
 
 def open_server_setup() -> ServerSetup:

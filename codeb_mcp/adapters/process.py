@@ -1,5 +1,6 @@
 """The only door to a subprocess: argv in, bounded output back, never a shell."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -142,6 +143,77 @@ async def _to_the_end(
     return subprocess.CompletedProcess(
         list(argv), process.returncode or 0, outputs["stdout"], outputs["stderr"]
     )
+
+
+@dataclass(frozen=True, slots=True)
+class EndedAlone:
+    """How a command ended that ran alone; `returncode` is None when its time was over."""
+
+    returncode: int | None
+    stdout: str
+    stderr: str
+
+
+async def run_alone(
+    argv: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    seconds: float,
+    together: bool = False,
+    on_line: Callable[[str], Awaitable[None]] | None = None,
+) -> EndedAlone:
+    """Run a command that is not trusted: with no more environment than `env`, in a session of
+    its own, of which nothing is left when it ends, is cancelled, or `seconds` are over.
+
+    With `together` the errors are part of the output, in their order. HostNotReady when the
+    program is not installed.
+    """
+    outputs = {"stdout": b"", "stderr": b""}
+
+    async def read(name: str, stream: ByteReceiveStream) -> None:
+        line = b""
+        async for chunk in stream:
+            outputs[name] = (outputs[name] + chunk)[-MAX_OUTPUT:]
+            *whole, line = (line + chunk)[-MAX_OUTPUT:].split(b"\n")
+            if whole and on_line is not None:
+                await on_line(_text(whole[-1]).rstrip())
+
+    try:
+        process = await anyio.open_process(
+            list(argv),
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT if together else subprocess.PIPE,
+            env=dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise HostNotReady(
+            f"the program {argv[0]} is not installed",
+            hint=f"install it: apt-get install {Path(argv[0]).name}",
+            code="program_missing",
+        ) from None
+    code: int | None = None
+    try:
+        async with anyio.create_task_group() as group:
+            for name, stream in (("stdout", process.stdout), ("stderr", process.stderr)):
+                if stream is not None:
+                    group.start_soon(read, name, stream)
+            with anyio.move_on_after(seconds):
+                code = await process.wait()
+            _kill_group(process.pid)
+    finally:
+        _kill_group(process.pid)
+        with anyio.CancelScope(shield=True):
+            await process.wait()
+            await process.aclose()
+    return EndedAlone(code, _text(outputs["stdout"]), _text(outputs["stderr"]))
+
+
+def _kill_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def spawn_detached(argv: Sequence[str], *, env: Mapping[str, str], log: Path) -> int:

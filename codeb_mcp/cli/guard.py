@@ -50,6 +50,9 @@ def guard(
     annotate: Annotate = False,
     hook: Hook = False,
     install_hook: InstallHook = False,
+    within: Annotated[
+        Path | None, typer.Option(help="With --hook: deny what lies outside of this folder.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Judge a change: does it remove the cause of a failure, or only its sign?
@@ -61,7 +64,7 @@ def guard(
         _explain(explain, json)
         return
     if hook:
-        _answer_hook()
+        _answer_hook(within)
         return
     if install_hook:
         _install_hook((repo or Path()).absolute())
@@ -95,14 +98,14 @@ def _read(diff: str) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _answer_hook() -> None:
+def _answer_hook(within: Path | None) -> None:
     def read(path: Path) -> str | None:
         try:
             return path.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return None
 
-    sys.stdout.write(hook_answer(sys.stdin.read(), open_vetting(), read))
+    sys.stdout.write(hook_answer(sys.stdin.read(), open_vetting(), read, within))
 
 
 def _install_hook(repository: Path) -> None:

@@ -25,6 +25,7 @@ from codeb_mcp.tools.answers import answering, readable
 from codeb_mcp.tools.confirming import Autonomy, before_removing
 from codeb_mcp.tools.deploying import DeployTool, EnvTool, InitTool, RemoveTool, RollbackTool
 from codeb_mcp.tools.domains import CertificateTool, DomainTools
+from codeb_mcp.tools.healing import HealTool
 from codeb_mcp.tools.networking import DnsTool, PortTool
 from codeb_mcp.tools.reading import LogTool, ProjectTools
 from codeb_mcp.tools.upkeep import CollectTool, PreviewTools, ReconcileTool
@@ -45,6 +46,9 @@ ADDS_ONCE = ToolAnnotations(
 REPLACES = ToolAnnotations(
     read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
 )
+
+# what it leaves is a commit, which can be taken back
+HEALS = ADDS_ONCE.model_copy(update={"open_world_hint": True})
 
 
 class CodebServer(MCPServer):
@@ -142,6 +146,7 @@ def build_server(
         (PortTool(application.ports).allocate_port, ADDS),
         (DnsTool(application.domains).create_dns, REPLACES),
         (VetTool(application.vetting).vet_fix, READS),
+        (HealTool(lambda: application.project_healing).heal, HEALS),
         (domains.add_domain, ADDS_IN_THE_WORLD),
         (domains.list_domains, READS_THE_WORLD),
         (before_removing(domains.remove_domain), REPLACES),
@@ -154,6 +159,6 @@ def build_server(
             annotations=annotations,
             structured_output=True,
         )
-    register_resources(server, application.projects, application.ports)
+    register_resources(server, application.projects, application.ports, lambda: application.healing)
     register_prompts(server)
     return server

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Protocol
 
 from anyio import to_thread
@@ -84,6 +85,17 @@ class Diagnosing:
     async def analyze(self, sources: Sequence[str]) -> DiagnosisView:
         """What the logs say. Raises InvalidRequest when one cannot be read."""
         return await to_thread.run_sync(self._analyze, sources)
+
+    async def diagnosis(self, sources: Sequence[str]) -> Diagnosis:
+        """What the logs say together. Raises InvalidRequest when one cannot be read."""
+        return await to_thread.run_sync(self._one, sources)
+
+    def _one(self, sources: Sequence[str]) -> Diagnosis:
+        names = [name for source in sources for name in self._logs.names(source)]
+        read = [(name, self._diagnose(name)) for name in names]
+        failed = next((each for _, each in read if each.incidents), None) or Diagnosis()
+        incidents = tuple(incident for _, incident in _roots_first(read))
+        return replace(failed, incidents=incidents[:MOST_INCIDENTS])
 
     def _analyze(self, sources: Sequence[str]) -> DiagnosisView:
         names = [name for source in sources for name in self._logs.names(source)]

@@ -18,11 +18,19 @@ from codeb_mcp.services.vetting import FindingView, Vetting
 _OF_COMMANDS = frozenset(
     ("hook-skipped", "remote-code", "obfuscated-command", "privileged", "world-writable")
 )
+_CONFINED = frozenset(("Read", "Edit", "MultiEdit", "Write", "NotebookEdit", "Grep", "Glob"))
 MOST_FINDINGS = 5
 
 
-def hook_answer(call: str, vetting: Vetting, read: Callable[[Path], str | None]) -> str:
+def hook_answer(
+    call: str,
+    vetting: Vetting,
+    read: Callable[[Path], str | None],
+    within: Path | None = None,
+) -> str:
     """What to print for a hook's input. `read` gives a file's text, or None when it is absent.
+
+    With `within` no tool may look at or edit anything that lies outside of that folder.
 
     Raises InvalidRequest for an input that is no hook call: the caller must then stop the edit.
     """
@@ -30,6 +38,8 @@ def hook_answer(call: str, vetting: Vetting, read: Callable[[Path], str | None])
         data = json.loads(call)
         tool, arguments = data["tool_name"], data["tool_input"]
         folder = Path(data.get("cwd") or "/")
+        if within is not None and (outside := _outside(tool, arguments, folder, within)):
+            return json.dumps(_decision(f"codeb: {outside} is outside of the project {within}"))
         findings = _findings(tool, arguments, folder, vetting, read)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidRequest(
@@ -39,6 +49,20 @@ def hook_answer(call: str, vetting: Vetting, read: Callable[[Path], str | None])
         ) from error
     blocked = [each for each in findings if each.severity == "block"]
     return json.dumps(_denial(blocked)) if blocked else ""
+
+
+def _outside(tool: str, arguments: dict[str, Any], folder: Path, within: Path) -> str | None:
+    """What the call names outside of the project, links followed, or in its git folder."""
+    if tool not in _CONFINED:
+        return f"the tool {tool}"
+    for key in ("file_path", "notebook_path", "path"):
+        if (given := arguments.get(key)) is None:
+            continue
+        path = (folder / str(given)).resolve()
+        if not path.is_relative_to(within.resolve()) or ".git" in path.parts:
+            return str(given)
+    pattern = str(arguments.get("pattern", "")) if tool == "Glob" else ""
+    return pattern if pattern.startswith(("/", "~")) or ".." in pattern.split("/") else None
 
 
 def _findings(
@@ -95,6 +119,10 @@ def _denial(findings: list[FindingView]) -> dict[str, Any]:
     reason = "codeb's guard stopped this: it hides a failure.\n" + "\n".join(lines)
     if more > 0:
         reason += f"\n… and {more} more"
+    return _decision(reason)
+
+
+def _decision(reason: str) -> dict[str, Any]:
     return {
         "hookSpecificOutput": {
             "hookEventName": "PreToolUse",

@@ -91,6 +91,12 @@ class Vetting:
         self._repository = repository
         self._today = today
 
+    def over(self, repository: Repository) -> "Vetting":
+        """The same guard, reading another repository."""
+        other = Vetting(self._rule_texts, repository, self._today)
+        other.__dict__["rules"] = self.rules
+        return other
+
     @cached_property
     def rules(self) -> Rules:
         """The rules, read once."""

@@ -2,9 +2,11 @@
 
 from .client import ClaudeCode, ClaudeCodeFailed, Result, require_claude_code
 from .conversation import MessagesRequest, Text, ToolResult, ToolUse, Turn
-from .messages_api import MessagesApi, ScriptFailed
+from .messages_api import DROP, OVERLOADED, MessagesApi, ScriptFailed
 
 __all__ = [
+    "DROP",
+    "OVERLOADED",
     "ClaudeCode",
     "ClaudeCodeFailed",
     "MessagesApi",

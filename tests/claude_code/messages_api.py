@@ -1,7 +1,9 @@
 """A Messages API on loopback that plays a test's script and remembers what it was asked."""
 
 import json
+import socket
 import threading
+from collections.abc import Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -10,6 +12,10 @@ from urllib.parse import urlsplit
 
 from .conversation import MessagesRequest, Text, ToolUse, Turn
 from .event_stream import events, whole_message
+
+DROP = -1
+"""A fault: the connection ends within the answer."""
+OVERLOADED = 529
 
 # A client asks for a title or a summary without offering tools. Such a request must not
 # use up a turn of the script, or the turns would depend on the client's version.
@@ -29,11 +35,12 @@ class MessagesApi:
     `METHOD path` of everything refused.
     """
 
-    def __init__(self, *script: Turn) -> None:
+    def __init__(self, *script: Turn, faults: Sequence[int] = ()) -> None:
         self.requests: list[MessagesRequest] = []
         self.side_requests: list[MessagesRequest] = []
         self.unknown: list[str] = []
         self._script = script
+        self._faults = list(faults)
         self._failure: Exception | None = None
         self._lock = threading.Lock()
         self._server = _Server(self)
@@ -64,6 +71,15 @@ class MessagesApi:
         if error is None and len(self.requests) < len(self._script):
             played, turns = len(self.requests), len(self._script)
             raise ScriptFailed(f"{played} of the script's {turns} turns were played")
+
+    def leave_the_rest(self) -> None:
+        """The script need not have been played to its end: its reader may have been killed."""
+        self._script = ()
+
+    def next_fault(self) -> int | None:
+        """The next of `faults`: a status to answer with, or DROP; None when they are over."""
+        with self._lock:
+            return self._faults.pop(0) if self._faults else None
 
     def answer(self, request: MessagesRequest) -> tuple[Text | ToolUse, int]:
         """The next block of the script and its number; raises ScriptFailed when there is none."""
@@ -133,6 +149,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def _play(self, request: MessagesRequest) -> None:
+        fault = self.server.api.next_fault()
+        if fault == DROP:
+            self._drop(request)
+            return
+        if fault is not None:
+            self._error(fault, "fault", "try again")
+            return
         try:
             block, number = self.server.api.answer(request)
         except ScriptFailed as error:
@@ -150,15 +173,27 @@ class _Handler(BaseHTTPRequestHandler):
         for event in events(block, number, model):
             self.wfile.write(event)
 
+    def _drop(self, request: MessagesRequest) -> None:
+        """Begin an answer and cut the connection in the middle of it."""
+        first, *_ = events(Text("an answer that is cut"), 0, str(request.body["model"]))
+        self.send_response(HTTPStatus.OK)
+        self.send_header("content-type", "text/event-stream")
+        self.send_header("content-length", "100000")
+        self.end_headers()
+        self.wfile.write(first)
+        self.wfile.flush()
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
     def _refuse_unknown(self) -> None:
         self.server.api.unknown.append(f"{self.command} {self.path}")
         message = f"this Messages API has no {self.command} {self.path}"
         self._error(HTTPStatus.NOT_FOUND, "not_found_error", message)
 
-    def _error(self, status: HTTPStatus, kind: str, message: str) -> None:
+    def _error(self, status: int, kind: str, message: str) -> None:
         self._json(status, {"type": "error", "error": {"type": kind, "message": message}})
 
-    def _json(self, status: HTTPStatus, document: dict[str, Any]) -> None:
+    def _json(self, status: int, document: dict[str, Any]) -> None:
         body = json.dumps(document).encode()
         self.send_response(status)
         self.send_header("content-type", "application/json")

@@ -6,6 +6,7 @@ A migration is never edited once released: a new one is added.
 from sqlalchemy import (
     JSON,
     Column,
+    Float,
     Integer,
     MetaData,
     String,
@@ -126,6 +127,25 @@ pulled_images = Table(
     Column("image_id", String, nullable=False),
     Column("pulled_at", String, nullable=False),
 )
+heals = Table(
+    "heals",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", String, nullable=False),
+    Column("repository", String, nullable=False),
+    Column("project", String),
+    Column("branch", String),
+    Column("base", String, nullable=False),
+    Column("tree", String, nullable=False),
+    Column("fingerprint", String, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("fixer", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("commit", String),
+    Column("usd", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+)
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -190,5 +210,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """CREATE TABLE calls (
             id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, actor TEXT NOT NULL,
             action TEXT NOT NULL, arguments JSON NOT NULL)""",
+    ),
+    (
+        """CREATE TABLE heals (
+            id INTEGER PRIMARY KEY, at TEXT NOT NULL, repository TEXT NOT NULL, project TEXT,
+            branch TEXT, base TEXT NOT NULL, tree TEXT NOT NULL, fingerprint TEXT NOT NULL,
+            outcome TEXT NOT NULL, fixer TEXT NOT NULL, attempts INTEGER NOT NULL,
+            message TEXT NOT NULL, "commit" TEXT, usd REAL NOT NULL, seconds REAL NOT NULL)""",
+        "CREATE INDEX heals_of ON heals (repository, fingerprint, id)",
     ),
 )
