@@ -24,6 +24,8 @@ PATIENT = {"CODEB_HEALTH_RETRIES": "1000", "CODEB_DRAIN_TIMEOUT": "3"}
 WAYS = [
     *((kind, how) for kind in ("stdio", "sse") for how in ("cancelled", "closed", "killed")),
     ("http-legacy", "cancelled"),
+    ("http-legacy", "killed"),
+    ("http-auto", "cancelled"),
 ]
 PORT = 8765
 Connection = contextlib.AbstractAsyncContextManager[Client]
