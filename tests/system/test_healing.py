@@ -230,7 +230,8 @@ def test_missing_secret_and_infrastructure_stop_before_any_model_is_asked(
     with MessagesApi() as api:
         for line in (
             "Error: Input required and not supplied: npm-token",
-            "npm ERR! network request to https://registry.example failed, reason: ENOTFOUND",
+            "npm ERR! code ENOTFOUND\nnpm ERR! network request to https://registry.example/ failed"
+            ", reason: getaddrinfo ENOTFOUND",
         ):
             bench.log.write_text(
                 f"##[group]Run npm ci\nnpm ci\nshell: bash\n##[endgroup]\n{line}\n"

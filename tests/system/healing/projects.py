@@ -204,13 +204,12 @@ PROJECTS = (
     ),
     Broken(
         "container",
-        "container_build",
+        "lint_error",
         "hadolint Dockerfile",
         {
-            "Dockerfile": "FROM debian:13\nWORKDIR /app\nCOPY . .\n"
-            'RUN cd src && make\nCMD ["./run"]\n',
+            "Dockerfile": 'FROM debian:13\nWORKDIR app\nCOPY . .\nRUN make\nCMD ["./run"]\n',
         },
-        Edit("Dockerfile", "RUN cd src && make\n", "WORKDIR /app/src\nRUN make\n"),
+        Edit("Dockerfile", "WORKDIR app\n", "WORKDIR /app\n"),
         outcome="proposed",
     ),
 )
