@@ -38,7 +38,7 @@ def _placed(sighting: Sighting) -> Finding | None:
 def _bare(sighting: Sighting) -> Finding | None:
     """A place and words, with no word of how bad it is: only where nothing else is known."""
     made = _placed(sighting)
-    if made is None or not re.search(r"[a-z]{3}", made.message):
+    if made is None or not re.search(r"^(?!0x)\S*.*[a-z]{3}", made.message):
         return None
     made.weight = Weight.ROOT if made.code and looks_like_rule(made.code) else Weight.HINT
     return made

@@ -232,7 +232,12 @@ RULES: tuple[Rule, ...] = (
         r"(?P<message>Your requirements could not be resolved.*)",
         weight=Weight.SUMMARY,
     ),
-    rule("nuget", DEPENDENCY, "rror NU", r"error (?P<code>NU\d{4}): (?P<message>.+?)(?: \[.+\])?$"),
+    rule(
+        "nuget",
+        DEPENDENCY,
+        "rror NU",
+        rf"(?:{FILE} : )?error (?P<code>NU\d{{4}}): (?P<message>.+?)(?: \[.+\])?$",
+    ),
     rule(
         "msbuild",
         CONFIG,

@@ -48,7 +48,7 @@ _SIGNATURES = (
     _signature("gitleaks", "RuleID", "Secret", kind=VULN),
     _signature("semgrep", "check_id", "extra", kind=VULN),
     _signature("mypy", "file", "message", "hint", "severity", kind=TYPE),
-    _signature("phpstan", "files", "totals", kind=TYPE),
+    _signature("phpstan", "files", "totals"),
     _signature("webpack", "errors", "warnings", "assets"),
     _signature("jest", "testResults", "numFailedTests", "wasInterrupted", kind=TEST),
     _signature("vitest", "testResults", "numFailedTests", kind=TEST),
