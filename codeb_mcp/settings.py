@@ -141,6 +141,9 @@ class Settings(BaseModel):
     pull_timeout: float = Field(default=60.0, ge=1, le=3600)
     """How many seconds a registry may send nothing; a pull that goes on is not cut short."""
 
+    database_images: BaseImages = "docker.io/library"
+    """Where the images of databases are: `postgres:17`, `redis:8` below it."""
+
     preview_ttl: Span = "7d"
     """How long a preview lives after a deploy to it; `never` for no end."""
     preview_limit: int = Field(default=10, ge=1, le=100)

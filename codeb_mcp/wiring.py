@@ -14,6 +14,12 @@ from codeb_mcp.adapters.caddy import CaddyProxy, authority_of
 from codeb_mcp.adapters.checks import SandboxedChecks
 from codeb_mcp.adapters.claude_fixer import ClaudeFixer, ClaudeSettings
 from codeb_mcp.adapters.clock import SystemClock
+from codeb_mcp.adapters.database_admin import (
+    DatabaseConnections,
+    NoLastBackups,
+    ServerPasswordFiles,
+)
+from codeb_mcp.adapters.database_shell import PodmanShell
 from codeb_mcp.adapters.embedded import Endpoints, endpoints_of, ensure_running, podman_environment
 from codeb_mcp.adapters.env_files import EnvFiles
 from codeb_mcp.adapters.failure_logs import FailureLogFiles
@@ -29,13 +35,16 @@ from codeb_mcp.adapters.markers import MarkerFiles
 from codeb_mcp.adapters.podman import PodmanImages, PodmanRuntime
 from codeb_mcp.adapters.podman_client import Podman
 from codeb_mcp.adapters.podman_networks import PodmanNetworks
+from codeb_mcp.adapters.podman_servers import PodmanServers
 from codeb_mcp.adapters.podman_volumes import PodmanVolumes
 from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
+from codeb_mcp.adapters.quadlet_servers import QuadletServers
 from codeb_mcp.adapters.rclone import RcloneRemote
 from codeb_mcp.adapters.registry import (
     SqlCalls,
+    SqlDatabases,
     SqlHealRecords,
     SqlReceipts,
     SqlRegistry,
@@ -61,6 +70,9 @@ from codeb_mcp.services.certificates import CertificateCare
 from codeb_mcp.services.commit_hook import Hooks
 from codeb_mcp.services.configuration import Configuration
 from codeb_mcp.services.custom_domains import CustomDomains
+from codeb_mcp.services.database_removal import DatabaseRemovals
+from codeb_mcp.services.database_systems import DatabaseServers, DatabaseSystems
+from codeb_mcp.services.databases import DatabaseCare
 from codeb_mcp.services.deployments import Deployments
 from codeb_mcp.services.diagnosing import Diagnosing
 from codeb_mcp.services.domains import Domains
@@ -141,6 +153,16 @@ class Application:
     def tasks(self) -> Tasks:
         """One-off commands and scheduled jobs."""
         return Tasks(self.systems, lambda: secrets.token_hex(6))
+
+    @cached_property
+    def databases(self) -> DatabaseCare:
+        """Databases."""
+        return DatabaseCare(self.systems, lambda: Secret(secrets.token_urlsafe(32)))
+
+    @cached_property
+    def database_removals(self) -> DatabaseRemovals:
+        """Removals of databases."""
+        return DatabaseRemovals(self.systems)
 
     @cached_property
     def registry_logins(self) -> RegistryLogins:
@@ -306,6 +328,15 @@ def _systems(settings: Settings) -> Systems:
         upkeep=SqlUpkeep(settings.registry_file, clock.now),
         calls=SqlCalls(settings.registry_file, settings.run_folder / "calls", clock.now),
         backups=_backup_systems(settings),
+        databases=DatabaseSystems(
+            rows=SqlDatabases(settings.registry_file),
+            servers=_database_servers(settings, podman),
+            admin=DatabaseConnections(),
+            passwords=ServerPasswordFiles(settings.home / "databases"),
+            last_backups=NoLastBackups(),
+            shell=PodmanShell(podman, podman_environment(settings)),
+            images=settings.database_images,
+        ),
         clock=clock,
         certificates=proxy.certificates,
         resolver=DnsResolver(settings.resolvers),
@@ -365,6 +396,14 @@ def _runtime(settings: Settings, endpoints: Endpoints) -> Runtime:
             return QuadletRuntime(
                 endpoints.podman_socket, home=str(settings.home), embedded=embedded
             )
+
+
+def _database_servers(settings: Settings, podman: Podman) -> DatabaseServers:
+    match settings.runtime:
+        case "podman":
+            return PodmanServers(podman, str(settings.home))
+        case "quadlet":
+            return QuadletServers(podman)
 
 
 def _jobs(settings: Settings) -> Jobs:

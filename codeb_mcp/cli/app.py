@@ -11,6 +11,7 @@ from codeb_mcp.cli import (
     certificates,
     ci,
     config,
+    db,
     deploy,
     domains,
     env,
@@ -61,6 +62,7 @@ app.command("history")(projects.history)
 app.command("open")(projects.open_)
 app.command("logs")(logs.logs)
 app.add_typer(preview.app, name="preview")
+app.add_typer(db.app, name="db")
 app.add_typer(env.app, name="env")
 app.add_typer(config.app, name="config")
 app.add_typer(jobs.app, name="job")

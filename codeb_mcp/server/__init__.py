@@ -23,6 +23,7 @@ from codeb_mcp.server.refusals import (
 )
 from codeb_mcp.tools.answers import answering, readable
 from codeb_mcp.tools.confirming import Autonomy, before_removing
+from codeb_mcp.tools.databases import DatabaseTools
 from codeb_mcp.tools.deploying import DeployTool, EnvTool, InitTool, RemoveTool, RollbackTool
 from codeb_mcp.tools.domains import CertificateTool, DomainTools
 from codeb_mcp.tools.healing import HealTool
@@ -128,6 +129,7 @@ def build_server(
     autonomy = Autonomy(application.systems.host.agent_may_deploy)
     projects = ProjectTools(application.projects)
     domains = DomainTools(application.custom_domains)
+    databases = DatabaseTools(application.databases, application.database_removals)
     previews = PreviewTools(application.previews)
     for tool, annotations in (
         (autonomy.before_deploy(DeployTool(application.deployments).deploy), REPLACES),
@@ -150,6 +152,9 @@ def build_server(
         (domains.add_domain, ADDS_IN_THE_WORLD),
         (domains.list_domains, READS_THE_WORLD),
         (before_removing(domains.remove_domain), REPLACES),
+        (databases.create_db, ADDS),
+        (databases.list_databases, READS),
+        (databases.remove_database, REPLACES),
         (CertificateTool(application.certificates).renew_certificate, REPLACES),
     ):
         server.add_tool(

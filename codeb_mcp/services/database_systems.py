@@ -1,5 +1,6 @@
 """The systems that databases need, as Protocols. They raise what those in `systems` raise."""
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from codeb_mcp.domain.databases import (
@@ -41,6 +42,9 @@ class Databases(Protocol):
 
 class DatabaseServers(Protocol):
     """Runs database servers in containers: under systemd (`quadlet`) or by Podman alone."""
+
+    async def can_limit_memory(self) -> bool:
+        """Whether this host holds a container to a limit of memory."""
 
     async def running(self, server: Server) -> bool:
         """Whether its container runs. Refused when one of its name is not ours."""
@@ -99,3 +103,23 @@ class LastBackups(Protocol):
 
         Raises DataAtRisk when it cannot be taken; then nothing is removed.
         """
+
+
+class DatabaseShell(Protocol):
+    """A database's own command line, on this process's terminal."""
+
+    async def run(self, database: Database, password: Secret) -> int:
+        """Run psql or redis-cli as the application's user; gives its exit code."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseSystems:
+    """Everything that databases work with. `images` is where those of the engines are."""
+
+    rows: Databases
+    servers: DatabaseServers
+    admin: DatabaseAdmin
+    passwords: ServerPasswords
+    last_backups: LastBackups
+    shell: DatabaseShell
+    images: str

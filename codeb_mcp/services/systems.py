@@ -47,6 +47,7 @@ from codeb_mcp.domain.watching import Told, unwatched
 from codeb_mcp.planning.stacks import SourceTree
 from codeb_mcp.services.backup_systems import BackupSystems
 from codeb_mcp.services.calls import Calls
+from codeb_mcp.services.database_systems import DatabaseSystems
 from codeb_mcp.services.upkeep import Receipts, Upkeep
 
 
@@ -546,6 +547,7 @@ class Systems:
     upkeep: Upkeep
     calls: Calls
     backups: BackupSystems
+    databases: DatabaseSystems
     clock: Clock
     certificates: Certificates
     resolver: Resolver

@@ -19,6 +19,7 @@ from codeb_mcp.domain.project import Project
 from codeb_mcp.services.systems import Host, Systems
 from tests.fakes.backups import FakeBackups
 from tests.fakes.containers import Application, FakeImages, FakeRuntime
+from tests.fakes.databases import FakeDatabases
 from tests.fakes.network import (
     FakeCertificates,
     FakeDns,
@@ -74,6 +75,7 @@ class InMemoryHost:
         self.jobs = FakeJobs()
         self.terminal = FakeTerminal()
         self.backups = FakeBackups(self.folder)
+        self.databases = FakeDatabases(self.folder, self.images)
         self.resolver = FakeResolver(self.dns)
         self.certificates = FakeCertificates(self.proxy, self.clock.now)
         self.registry = SqlRegistry(self.folder / "registry.db", self.clock.now)
@@ -114,6 +116,7 @@ class InMemoryHost:
             upkeep=SqlUpkeep(self.folder / "registry.db", self.clock.now),
             calls=SqlCalls(self.folder / "registry.db", self.folder / "calls", self.clock.now),
             backups=self.backups.systems(),
+            databases=self.databases.systems(),
             clock=self.clock,
             certificates=self.certificates,
             resolver=self.resolver,

@@ -145,6 +145,27 @@ heals = Table(
     Column("commit", String),
     Column("usd", Float, nullable=False),
     Column("seconds", Float, nullable=False),
+databases = Table(
+    "databases",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("environment", String, primary_key=True),
+    Column("engine", String, primary_key=True),
+    Column("mode", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("image", Text, nullable=False),
+    Column("memory", Integer),
+    Column("created_at", String, nullable=False),
+)
+preview_databases = Table(
+    "preview_databases",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("engine", String, primary_key=True),
+    Column("mode", String, nullable=False),
+    Column("version", String, nullable=False),
+    Column("memory", Integer),
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -218,5 +239,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             outcome TEXT NOT NULL, fixer TEXT NOT NULL, attempts INTEGER NOT NULL,
             message TEXT NOT NULL, "commit" TEXT, usd REAL NOT NULL, seconds REAL NOT NULL)""",
         "CREATE INDEX heals_of ON heals (repository, fingerprint, id)",
+        # By name, as ports: an import replaces the projects, but no database goes with it.
+        """CREATE TABLE databases (
+            project TEXT NOT NULL, environment TEXT NOT NULL, engine TEXT NOT NULL,
+            mode TEXT NOT NULL, version TEXT NOT NULL, port INTEGER NOT NULL,
+            image TEXT NOT NULL, memory INTEGER, created_at TEXT NOT NULL,
+            PRIMARY KEY (project, environment, engine))""",
+        """CREATE TABLE preview_databases (
+            project TEXT NOT NULL, engine TEXT NOT NULL, mode TEXT NOT NULL,
+            version TEXT NOT NULL, memory INTEGER, PRIMARY KEY (project, engine))""",
     ),
 )

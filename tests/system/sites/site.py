@@ -22,6 +22,7 @@ CONFIG = {
     "keep_images": 3,
     # whom a person lets deploy is tested by itself
     "agent_may_deploy": ["production", "staging", "preview"],
+    "database_images": "localhost",
 }
 
 
