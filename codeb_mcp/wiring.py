@@ -157,7 +157,7 @@ class Application:
     @cached_property
     def databases(self) -> DatabaseCare:
         """Databases."""
-        return DatabaseCare(self.systems, lambda: Secret(secrets.token_urlsafe(32)))
+        return DatabaseCare(self.systems)
 
     @cached_property
     def database_removals(self) -> DatabaseRemovals:
@@ -336,6 +336,7 @@ def _systems(settings: Settings) -> Systems:
             last_backups=NoLastBackups(),
             shell=PodmanShell(podman, podman_environment(settings)),
             images=settings.database_images,
+            new_password=lambda: Secret(secrets.token_urlsafe(32)),
         ),
         clock=clock,
         certificates=proxy.certificates,

@@ -10,7 +10,7 @@ from codeb_mcp.cli.confirming import Yes, confirm
 from codeb_mcp.cli.output import Json, actor, coloured, emit, out, run, table, text
 from codeb_mcp.cli.progress import watched
 from codeb_mcp.domain.confinement import parse_memory
-from codeb_mcp.domain.databases import DatabaseId, Engine, Mode
+from codeb_mcp.domain.databases import DatabaseId, Engine, Mode, PreviewTemplate, Version
 from codeb_mcp.domain.names import EnvironmentName, ProjectName
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.errors import Refused
@@ -23,6 +23,11 @@ app = typer.Typer(help="Databases and caches of environments.", no_args_is_help=
 Project = Annotated[str, typer.Argument(metavar="PROJECT", help="Name of the project.")]
 Some = Annotated[str | None, typer.Argument(metavar="[PROJECT]", help="Only this project's.")]
 Env = Annotated[str, typer.Option(help="production (prod), staging or pr-N.")]
+EnvOrPreview = Annotated[
+    str,
+    typer.Option(help="production (prod), staging, pr-N, or preview: every preview to come."),
+]
+PREVIEW = "preview"
 Type = Annotated[str, typer.Option("--type", help="postgres or redis.")]
 
 
@@ -34,7 +39,7 @@ def _id(project: str, env: str, type_: str) -> DatabaseId:
 @app.command("create")
 def create(
     project: Project,
-    env: Env = "staging",
+    env: EnvOrPreview = "staging",
     type_: Type = "postgres",
     shared: Annotated[
         bool | None,
@@ -54,6 +59,17 @@ def create(
     Called again it changes nothing, or finishes what was interrupted.
     """
     mode = None if shared is None else Mode.SHARED if shared else Mode.DEDICATED
+    if env == PREVIEW:
+        template = PreviewTemplate(
+            ProjectName(project),
+            Engine.parse(type_),
+            mode or Mode.DEDICATED,
+            Version.of(Engine.parse(type_), version),
+            parse_memory(memory) if memory else None,
+        )
+        templates = run(lambda: open_application().databases.put_template(template, actor()))
+        emit(templates, json, lambda: _render(templates, with_status=False))
+        return
     request = DatabaseRequest(
         _id(project, env, type_), actor(), mode, version, parse_memory(memory) if memory else None
     )
@@ -110,13 +126,18 @@ def url(
 @app.command("remove")
 def remove(
     project: Project,
-    env: Env = "staging",
+    env: EnvOrPreview = "staging",
     type_: Type = "postgres",
     plan: Annotated[bool, typer.Option("--plan", help="Only say what would go.")] = False,
     yes: Yes = False,
     json: Json = False,
 ) -> None:
     """Remove a database with its data, after a last backup."""
+    if env == PREVIEW:
+        name, engine = ProjectName(project), Engine.parse(type_)
+        templates = run(lambda: open_application().databases.remove_template(name, engine, actor()))
+        emit(templates, json, lambda: _render(templates, with_status=False))
+        return
     database = _id(project, env, type_)
     removals = open_application().database_removals
     view = run(lambda: removals.remove(database, actor()))
@@ -142,16 +163,19 @@ def _render_created(view: DatabaseView) -> None:
 
 
 def _render(view: DatabasesView, *, with_status: bool) -> None:
+    for each in view.previews:
+        which = f"{each.type} {each.version} ({each.mode})"
+        out.print(f"each preview of {text(each.project)} gets with its deploy: {which}")
     if not view.databases:
         out.print("no databases")
         return
     columns = ["PROJECT", "ENVIRONMENT", "TYPE", "VERSION", "MODE", "PORT", "MEMORY"]
     rows = table(*columns, *(["STATUS"] if with_status else []))
-    for each in view.databases:
+    for found in view.databases:
         rows.add_row(
-            *(text(each.project), each.environment, each.type, each.version, each.mode),
-            *(str(each.port), each.memory or ""),
-            *([f"{coloured(each.status)} {text(each.reason)}"] if with_status else []),
+            *(text(found.project), found.environment, found.type, found.version, found.mode),
+            *(str(found.port), found.memory or ""),
+            *([f"{coloured(found.status)} {text(found.reason)}"] if with_status else []),
         )
     out.print(rows)
 

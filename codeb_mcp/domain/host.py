@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from codeb_mcp.domain.confinement import Confinement
+from codeb_mcp.domain.databases import DatabaseId
 from codeb_mcp.domain.job import Job
 from codeb_mcp.domain.names import DomainName, HealthPath, shown
 from codeb_mcp.domain.project import EnvironmentKey, Slot
@@ -250,7 +251,8 @@ class Observed:
     `port` is the allocated one; `free_port` the one it would get. `route` and `records` are
     None where there is none. `network` says whether the project's is there; `volumes` are names
     without Podman's prefix; `jobs` are the installed ones, each with its digest. `releases` are
-    those of the registry, newest first; `images` the numbers of those whose image is here.
+    those of the registry, newest first; `images` the numbers of those whose image is here;
+    `databases` those of the registry.
     """
 
     key: EnvironmentKey
@@ -267,6 +269,7 @@ class Observed:
     jobs: Mapping[str, str] = field(default_factory=dict)
     releases: tuple[Release, ...] = ()
     images: frozenset[int] = frozenset()
+    databases: tuple[DatabaseId, ...] = ()
 
     @property
     def digest(self) -> str:
@@ -292,6 +295,7 @@ class Observed:
                 dict(self.jobs),
                 [[each.number, each.status] for each in self.releases],
                 sorted(self.images),
+                [str(each) for each in self.databases],
             ]
         )
 

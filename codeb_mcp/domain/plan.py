@@ -14,6 +14,7 @@ from codeb_mcp.domain.surroundings import (
     CreateNetwork,
     CreateVolume,
     InstallJob,
+    RemoveDatabase,
     RemoveJob,
     RemoveNetwork,
     RemoveVolume,
@@ -224,6 +225,7 @@ def sentence(step: Step) -> str:
             | RemoveNetwork()
             | CreateVolume()
             | RemoveVolume()
+            | RemoveDatabase()
             | InstallJob()
             | RemoveJob()
         ):

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from codeb_mcp.domain.confinement import Volume
+from codeb_mcp.domain.databases import DatabaseId
 from codeb_mcp.domain.job import JobName
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.domain.task import JobSpec
@@ -54,8 +55,21 @@ class RemoveJob:
     name: JobName
 
 
+@dataclass(frozen=True, slots=True)
+class RemoveDatabase:
+    """Remove a database of the environment's, with the data in it, after a last backup."""
+
+    database: DatabaseId
+
+
 Surrounding: TypeAlias = (
-    CreateNetwork | RemoveNetwork | CreateVolume | RemoveVolume | InstallJob | RemoveJob
+    CreateNetwork
+    | RemoveNetwork
+    | CreateVolume
+    | RemoveVolume
+    | InstallJob
+    | RemoveJob
+    | RemoveDatabase
 )
 
 
@@ -70,6 +84,8 @@ def surrounding_sentence(step: Surrounding) -> str:
             return f"make the volume {key.volume(volume.name)} for {volume.path} of {key}"
         case RemoveVolume(key, name):
             return f"remove the volume {key.volume(name)} with all the data in it"
+        case RemoveDatabase(database):
+            return f"remove the {database.engine.label} of {database.key} with all the data in it"
         case InstallJob(spec):
             return f"run the job {spec.name} of {spec.task.key} at {spec.schedule}"
         case RemoveJob(key, name):

@@ -10,6 +10,7 @@ from codeb_mcp.domain.surroundings import (
     CreateNetwork,
     CreateVolume,
     InstallJob,
+    RemoveDatabase,
     RemoveJob,
     RemoveNetwork,
     RemoveVolume,
@@ -55,8 +56,12 @@ def jobs_end(found: Observed) -> Iterator[Step]:
     return (RemoveJob(found.key, JobName(name)) for name in sorted(found.jobs))
 
 
-def surroundings_end(found: Observed, *, with_volumes: bool, last: bool) -> Iterator[Step]:
+def surroundings_end(
+    found: Observed, *, with_volumes: bool, with_databases: bool, last: bool
+) -> Iterator[Step]:
     """The end of the rest; the network's with the `last` environment of the project."""
+    if with_databases:
+        yield from (RemoveDatabase(each) for each in found.databases)
     if with_volumes:
         yield from (RemoveVolume(found.key, name) for name in sorted(found.volumes))
     if last and found.network:

@@ -25,13 +25,15 @@ def plan_removal(
     registered: bool,
     drain_timeout: float,
     with_volumes: bool = False,
+    with_databases: bool = False,
     last: bool = False,
     variables: bool = False,
 ) -> Plan:
     """The steps that leave nothing of the environment; none when nothing is there.
 
     Of the domain's records only those in `ours` are removed: others were made by somebody else.
-    Volumes stay unless `with_volumes`; the project's network goes with its `last` environment.
+    Volumes stay unless `with_volumes`, databases unless `with_databases`; the project's network
+    goes with its `last` environment.
     With `variables` there is an env file, which is to go as well.
     """
     key = found.key
@@ -48,7 +50,9 @@ def plan_removal(
         steps.append(SwitchSlot(key, Slot.BLUE))
     if found.last_number > 0:
         steps.append(PruneImages(key, keep=0, live=0))
-    steps += surroundings_end(found, with_volumes=with_volumes, last=last)
+    steps += surroundings_end(
+        found, with_volumes=with_volumes, with_databases=with_databases, last=last
+    )
     if registered or found.port is not None or variables:
         steps.append(ForgetEnvironment(key, variables))
     return Plan(tuple(steps), observed=found.digest)

@@ -154,7 +154,7 @@ def build_server(
         (before_removing(domains.remove_domain), REPLACES),
         (databases.create_db, ADDS),
         (databases.list_databases, READS),
-        (databases.remove_database, REPLACES),
+        (before_removing(databases.remove_database), REPLACES),
         (CertificateTool(application.certificates).renew_certificate, REPLACES),
     ):
         server.add_tool(

@@ -40,6 +40,7 @@ from codeb_mcp.domain.surroundings import (
     CreateNetwork,
     CreateVolume,
     InstallJob,
+    RemoveDatabase,
     RemoveJob,
     RemoveNetwork,
     RemoveVolume,
@@ -192,6 +193,7 @@ async def _undo_of(systems: Systems, step: Step) -> Undo | None:
             | ForgetEnvironment()
             | RemoveNetwork()
             | RemoveVolume()
+            | RemoveDatabase()
             | InstallJob()
             | RemoveJob()
             | ServeDomain()
@@ -247,6 +249,7 @@ async def _perform(systems: Systems, step: Step) -> None:
             | RemoveNetwork()
             | CreateVolume()
             | RemoveVolume()
+            | RemoveDatabase()
             | InstallJob()
             | RemoveJob()
         ):

@@ -1,5 +1,6 @@
 """The systems that databases need, as Protocols. They raise what those in `systems` raise."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -7,6 +8,7 @@ from codeb_mcp.domain.databases import (
     Access,
     Database,
     DatabaseId,
+    Engine,
     PreviewTemplate,
     Server,
     ServerSpec,
@@ -36,8 +38,8 @@ class Databases(Protocol):
     async def put_template(self, template: PreviewTemplate) -> None:
         """Write a template down, in place of the one for the same engine."""
 
-    async def remove_templates(self, project: ProjectName) -> None:
-        """Forget a project's templates; having none is fine."""
+    async def remove_templates(self, project: ProjectName, engine: Engine | None = None) -> None:
+        """Forget a project's templates, or the one for `engine`; having none is fine."""
 
 
 class DatabaseServers(Protocol):
@@ -123,3 +125,5 @@ class DatabaseSystems:
     last_backups: LastBackups
     shell: DatabaseShell
     images: str
+    new_password: Callable[[], Secret]
+    """Draws one, of characters that a URL need not escape."""

@@ -1,11 +1,12 @@
 """What the use cases of databases give back."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from pydantic import Field
 
 from codeb_mcp.domain.confinement import memory_text
-from codeb_mcp.domain.databases import Database
+from codeb_mcp.domain.databases import Database, PreviewTemplate
 from codeb_mcp.services.views import View
 
 
@@ -57,12 +58,23 @@ class TemplateView(View):
     version: str
     memory: str | None
 
+    @classmethod
+    def of(cls, template: PreviewTemplate) -> Self:
+        """The view of `template`."""
+        return cls(
+            project=template.project,
+            type=template.engine,
+            mode=template.mode,
+            version=template.version,
+            memory=memory_text(template.memory) if template.memory else None,
+        )
+
 
 class DatabasesView(View):
     """Databases, and what previews get."""
 
     databases: list[DatabaseView]
-    previews: list[TemplateView] = Field(default_factory=list)
+    previews: Sequence[TemplateView] = Field(default_factory=list)
 
 
 class DatabaseRemovalView(View):

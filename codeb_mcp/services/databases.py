@@ -1,9 +1,7 @@
 """Databases of environments: made, looked at, and how their containers sign in."""
 
-import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TypeVar
 
 import anyio
@@ -15,6 +13,7 @@ from codeb_mcp.domain.databases import (
     DatabaseId,
     Engine,
     Mode,
+    PreviewTemplate,
     Server,
     ServerSpec,
     Version,
@@ -23,15 +22,23 @@ from codeb_mcp.domain.databases import (
 )
 from codeb_mcp.domain.host import ResolvedImage
 from codeb_mcp.domain.masking import Secret
-from codeb_mcp.domain.names import ImageReference, ProjectName, VariableName
+from codeb_mcp.domain.names import ImageReference, ProjectName
 from codeb_mcp.domain.ports import candidates
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.errors import HostNotReady, InvalidRequest, Refused, SystemFailed
 from codeb_mcp.services.auditing import audited
-from codeb_mcp.services.database_views import DatabasesView, DatabaseView
-from codeb_mcp.services.deployments import OnProgress, Progress, ignore_progress
+from codeb_mcp.services.database_parts import (
+    alone_at,
+    from_here,
+    password_in,
+    server_spec,
+    shared_with,
+    variables_of,
+)
+from codeb_mcp.services.database_views import DatabasesView, DatabaseView, TemplateView
 from codeb_mcp.services.lifetimes import end_of, preview_limit
 from codeb_mcp.services.observation import domain_of
+from codeb_mcp.services.progress import OnProgress, Progress, ignore_progress
 from codeb_mcp.services.systems import Systems
 
 T = TypeVar("T")
@@ -41,7 +48,6 @@ START_SECONDS = 120.0
 DOWN_SECONDS = 10.0
 """How long it may be down meanwhile, between a crash and its next start."""
 _POLL_SECONDS = 0.25
-ALONE_SECONDS = 150.0
 STEPS = 5
 DEFAULT_MEMORY = {Engine.POSTGRES: 512 * 1024**2, Engine.REDIS: 256 * 1024**2}
 """Bytes, of a server whose memory nobody chose, where the host can limit it at all."""
@@ -62,11 +68,10 @@ class DatabaseRequest:
 
 
 class DatabaseCare:
-    """The databases of this host. `new_password` draws one without characters that URLs escape."""
+    """The databases of this host."""
 
-    def __init__(self, systems: Systems, new_password: Callable[[], Secret]) -> None:
+    def __init__(self, systems: Systems) -> None:
         self._systems = systems
-        self._new_password = new_password
 
     async def create(
         self, request: DatabaseRequest, on_progress: OnProgress = ignore_progress
@@ -93,12 +98,45 @@ class DatabaseCare:
             async with systems.locks.hold(key, request.actor, f"make its {request.id.engine}"):
                 return await self._create(request, on_progress)
 
+    async def provide(self, request: DatabaseRequest, on_progress: OnProgress) -> None:
+        """As `create`, for who holds the environment's lock already."""
+        await self._create(request, on_progress)
+
+    async def put_template(self, template: PreviewTemplate, actor: str) -> DatabasesView:
+        """Give each preview of the project such a database, with its next deploy."""
+        systems = self._systems
+        async with audited(
+            systems,
+            actor,
+            "put_preview_database",
+            project=template.project,
+            type=template.engine,
+            mode=template.mode,
+            version=template.version,
+        ):
+            await systems.registry.project(template.project)
+            await systems.databases.rows.put_template(template)
+        return await self.list(template.project)
+
+    async def remove_template(
+        self, project: ProjectName, engine: Engine, actor: str
+    ) -> DatabasesView:
+        """Give the previews to come none any more; those that have one keep it."""
+        systems = self._systems
+        async with audited(systems, actor, "remove_preview_database", project=project, type=engine):
+            await systems.registry.project(project)
+            await systems.databases.rows.remove_templates(project, engine)
+        return await self.list(project)
+
     async def list(self, project: ProjectName | None = None) -> DatabasesView:
         """A project's databases, or all of them, without asking them how they are."""
         if project is not None:
             await self._systems.registry.project(project)
         found = await self._systems.databases.rows.list(project)
-        return DatabasesView(databases=[DatabaseView.of(each) for each in found])
+        return DatabasesView(
+            databases=[DatabaseView.of(each) for each in found],
+            previews=await self._templates(project),
+        )
 
     async def status(self, project: ProjectName | None = None) -> DatabasesView:
         """As `list`, each asked over its own protocol how it is."""
@@ -108,7 +146,15 @@ class DatabaseCare:
         found = await systems.databases.rows.list(project)
         if found:
             await systems.ready()
-        return DatabasesView(databases=[await self._view(each) for each in found])
+        return DatabasesView(
+            databases=[await self._view(each) for each in found],
+            previews=await self._templates(project),
+        )
+
+    async def _templates(self, project: ProjectName | None) -> Sequence[TemplateView]:
+        registry, rows = self._systems.registry, self._systems.databases.rows
+        names = [project] if project else [each.name for each in await registry.projects()]
+        return [TemplateView.of(each) for name in names for each in await rows.templates(name)]
 
     async def url(self, database: DatabaseId) -> Secret:
         """The URL in the environment's variables."""
@@ -221,7 +267,7 @@ class DatabaseCare:
         await step.take(f"make the network {key.network}", lambda: systems.networks.create(key))
         admin = await step.take(f"start {database.server}", lambda: self._start(database, image))
         if password is not None:
-            there = _from_here(database, password)
+            there = from_here(database, password)
             if not await systems.databases.admin.answers(there):
                 return False
         await step.take(
@@ -232,7 +278,7 @@ class DatabaseCare:
 
     async def _hand_over(self, database: Database, admin: Access) -> None:
         """Make the database, and write its URL into the environment's variables."""
-        password = self._new_password()
+        password = self._systems.databases.new_password()
         await self._systems.databases.admin.provide(admin, database, password)
         url = application_access(database, password).url
         self._systems.secrets.update(database.id.key, {database.id.engine.variable: url})
@@ -290,7 +336,7 @@ class DatabaseCare:
         systems, server = self._systems, database.server
         password = systems.databases.passwords.read(server)
         if password is None:
-            password = self._new_password()
+            password = self._systems.databases.new_password()
             systems.databases.passwords.keep(server, password)
         spec = await server_spec(systems, database, image.id)
         await systems.databases.servers.start(spec, password)
@@ -340,30 +386,6 @@ class DatabaseCare:
         return DatabaseView.of(database, "unreachable" if why else "running", why)
 
 
-async def server_spec(
-    systems: Systems, database: Database, image_id: str, without: DatabaseId | None = None
-) -> ServerSpec:
-    """How the database's server is to run. A shared one is in the network of each who uses it."""
-    server = database.server
-    projects = [database.id.key.project]
-    if server.owner is None:
-        rows = await systems.databases.rows.list()
-        projects = sorted(
-            {row.id.key.project for row in rows if row.server == server and row.id != without}
-        )
-    return ServerSpec(
-        server=server,
-        version=database.version,
-        image=database.image,
-        image_id=image_id,
-        port=database.port,
-        memory=database.memory,
-        projects=tuple(projects),
-        log_path=str(Path(systems.host.home) / "databases" / f"{server.name}.log"),
-        home=systems.host.home,
-    )
-
-
 class _Steps:
     """Journals each step, and tells who watches."""
 
@@ -385,41 +407,6 @@ class _Steps:
             raise
         await registry.journal(self._key, 0, what, "done")
         return result
-
-
-async def shared_with(systems: Systems, engine: Engine) -> Database | None:
-    """A database in the shared server, where there is one: it says how that server is."""
-    rows = await systems.databases.rows.list()
-    return next((row for row in rows if row.server == Server(engine)), None)
-
-
-@contextlib.asynccontextmanager
-async def alone_at(systems: Systems, engine: Engine, mode: Mode) -> AsyncIterator[None]:
-    """Alone at the shared server, where it is about that one."""
-    if mode is Mode.DEDICATED:
-        yield
-        return
-    async with systems.locks.alone(f"the shared {engine}", ALONE_SECONDS):
-        yield
-
-
-def variables_of(systems: Systems, key: EnvironmentKey) -> dict[VariableName, Secret]:
-    """The environment's variables with their values."""
-    found = systems.secrets.read(key)
-    return systems.secrets.read_file(Path(found.path)) if found else {}
-
-
-def password_in(url: Secret, database: Database) -> Secret | None:
-    """The password in the database's URL; None for a URL that is not the database's."""
-    password = Secret(url.reveal().partition("@")[0].rpartition(":")[2])
-    made = application_access(database, password).url
-    return password if made.reveal() == url.reveal() else None
-
-
-def _from_here(database: Database, password: Secret) -> Access:
-    """How the application would sign in, were it on this host."""
-    inside = application_access(database, password)
-    return replace(inside, host=LOOPBACK, port=database.port)
 
 
 def _pinned(image: ResolvedImage) -> str:

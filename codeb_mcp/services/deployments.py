@@ -1,9 +1,8 @@
 """The way of a deploy: observe, plan, apply, verify, record."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
 
 import anyio
 
@@ -32,6 +31,8 @@ from codeb_mcp.services.idempotency import once
 from codeb_mcp.services.lifetimes import end_of, preview_limit
 from codeb_mcp.services.observation import domain_of, environment_of, observe
 from codeb_mcp.services.pointing import served_domains
+from codeb_mcp.services.preview_databases import give_databases
+from codeb_mcp.services.progress import OnProgress, Progress, ignore_progress
 from codeb_mcp.services.sources import (
     Earlier,
     Source,
@@ -45,23 +46,19 @@ from codeb_mcp.services.sources import (
 from codeb_mcp.services.systems import Systems
 from codeb_mcp.services.views import DeployView, PlanView
 
+__all__ = [
+    "DeployRequest",
+    "Deployments",
+    "OnProgress",
+    "Progress",
+    "RollbackRequest",
+    "ignore_progress",
+]
+
 # First deploys of many environments at once all want the lowest free port, and one gets it.
 REPLANS = 20
 RECALL_SECONDS = 3.0
 PREPARATIONS = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """`done` of `total` steps are behind; `message` is what happens now, `detail` how far it is."""
-
-    done: int
-    total: int
-    message: str
-    detail: str = ""
-
-
-OnProgress: TypeAlias = Callable[[Progress], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +100,6 @@ class RollbackRequest:
     plan_digest: str | None = None
     wait: float = 0.0
     idempotency_key: IdempotencyKey | None = None
-
-
-async def ignore_progress(_: Progress) -> None:
-    """For callers that do not watch."""
 
 
 class Deployments:
@@ -197,6 +190,8 @@ class Deployments:
         project = await self._systems.registry.project(request.key.project)
         expires_at = end_of(self._systems, project, request.key, request.ttl)
         await self._systems.ready()
+        if not request.dry_run:
+            await give_databases(self._systems, request.key, request.actor, on_progress)
         env_file = self.env_file(project, request.key)
         source = request.source
         if isinstance(source, Earlier):

@@ -52,6 +52,9 @@ async def observe(systems: Systems, key: EnvironmentKey, domain: DomainName) -> 
         jobs=jobs.result(),
         releases=releases.result(),
         images=frozenset(tags.result()),
+        databases=tuple(
+            row.id for row in await systems.databases.rows.list(key.project) if row.id.key == key
+        ),
     )
 
 

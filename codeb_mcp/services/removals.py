@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from codeb_mcp.domain.databases import DatabaseId
 from codeb_mcp.domain.names import EnvironmentKind, ProjectName
 from codeb_mcp.domain.plan import Plan, Step, sentence
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.domain.surroundings import RemoveVolume
-from codeb_mcp.errors import InvalidRequest, StalePlan
+from codeb_mcp.errors import InvalidRequest, Refused, StalePlan
 from codeb_mcp.planning.records import records_for
 from codeb_mcp.planning.removal import plan_removal
 from codeb_mcp.services.apply import apply
@@ -154,6 +155,7 @@ class Removals:
                 await self.close(each.key, actor, on_progress, volumes)
                 for each in project.environments
             ]
+            await systems.databases.rows.remove_templates(name)
             await systems.upkeep.remove_project(name)
             if views:
                 await systems.images.untag(f"localhost/codeb/{name}/build:latest")
@@ -184,6 +186,11 @@ class Removals:
         found = await observe(systems, key, domain)
         environment = environment_of(project, key)
         preview = key.environment.kind is EnvironmentKind.PREVIEW
+        with_volumes = preview if volumes is None else volumes
+        # with its variables an environment goes for good; else somebody may come back to it
+        with_databases = with_volumes or variables
+        if found.databases and not with_databases:
+            raise _holds_databases(key, found.databases)
         return plan_removal(
             domain,
             found,
@@ -194,7 +201,8 @@ class Removals:
             ),
             registered=environment is not None,
             drain_timeout=systems.host.drain_timeout,
-            with_volumes=preview if volumes is None else volumes,
+            with_volumes=with_volumes,
+            with_databases=with_databases,
             last=all(each.key == key for each in project.environments),
             variables=variables and bool(self._env_file(key)),
         )
@@ -221,6 +229,17 @@ class Removals:
 
 async def _no_word(_: Step) -> None:
     """What is left over needs no word."""
+
+
+def _holds_databases(key: EnvironmentKey, databases: tuple[DatabaseId, ...]) -> Refused:
+    engines = ", ".join(each.engine.label for each in databases)
+    return Refused(
+        f"{key} has data in its own {engines}",
+        hint=f"remove what is to go (codeb db remove {key.project} --env {key.environment} --type "
+        f"{databases[0].engine}), or have it go as well: codeb remove {key.project} --env "
+        f"{key.environment} --volumes",
+        code="environment_has_databases",
+    )
 
 
 def _something(key: EnvironmentKey, plan: Plan) -> Plan:

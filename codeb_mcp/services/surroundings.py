@@ -1,4 +1,4 @@
-"""Carries out the steps about networks, volumes and jobs."""
+"""Carries out the steps about networks, volumes, databases and jobs."""
 
 from typing import assert_never
 
@@ -6,11 +6,13 @@ from codeb_mcp.domain.surroundings import (
     CreateNetwork,
     CreateVolume,
     InstallJob,
+    RemoveDatabase,
     RemoveJob,
     RemoveNetwork,
     RemoveVolume,
     Surrounding,
 )
+from codeb_mcp.services.database_end import remove_database
 from codeb_mcp.services.systems import Systems
 
 
@@ -25,6 +27,10 @@ async def surround(systems: Systems, step: Surrounding) -> None:
             await systems.volumes.create(key, volume)
         case RemoveVolume(key, name):
             await systems.volumes.remove(key, name)
+        case RemoveDatabase(database):
+            found = await systems.databases.rows.find(database)
+            if found is not None:
+                await remove_database(systems, found)
         case InstallJob(spec):
             await systems.jobs.install(spec)
         case RemoveJob(key, name):

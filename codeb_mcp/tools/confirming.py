@@ -23,6 +23,7 @@ from pydantic import BaseModel, Field
 from codeb_mcp.domain.names import EnvironmentKind, EnvironmentName, ProjectName
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.errors import Refused
+from codeb_mcp.services.database_views import DatabaseRemovalView
 from codeb_mcp.services.domain_views import DomainRemovalView
 from codeb_mcp.services.views import GarbageView, RemovalView
 from codeb_mcp.tools.answers import answering
@@ -179,12 +180,16 @@ def _require(answer: ElicitationResult[Agreement]) -> None:
     )
 
 
-def _proposed(view: RemovalView | DomainRemovalView | GarbageView) -> Proposal:
+def _proposed(
+    view: RemovalView | DomainRemovalView | DatabaseRemovalView | GarbageView,
+) -> Proposal:
     match view:
         case RemovalView():
             return Proposal(view.plan.digest, [step.sentence for step in view.plan.steps])
         case DomainRemovalView():
             return Proposal(view.plan_digest, view.steps)
+        case DatabaseRemovalView():
+            return Proposal(view.digest, view.steps)
         case GarbageView():
             return Proposal(view.digest, [item.sentence for item in view.items])
         case _:

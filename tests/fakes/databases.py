@@ -1,6 +1,7 @@
 """Database servers in memory: which run, who may sign in, and what each holds."""
 
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from codeb_mcp.adapters.database_admin import ServerPasswordFiles
@@ -125,6 +126,7 @@ class FakeDatabases:
     images: FakeImages
 
     def __post_init__(self) -> None:
+        self.numbers = count()
         self.servers = FakeServers(self.images)
         self.admin = FakeAdmin(self.servers)
         self.last_backups = FakeLastBackups()
@@ -140,4 +142,5 @@ class FakeDatabases:
             last_backups=self.last_backups,
             shell=self.shell,
             images="localhost",
+            new_password=lambda: Secret(f"canary-{next(self.numbers)}"),
         )

@@ -1,22 +1,23 @@
 """Databases of environments: made once, finished when interrupted, never taken from another."""
 
 import json
-from itertools import count
 from pathlib import Path
 
 import anyio
 import pytest
 
-from codeb_mcp.domain.databases import DatabaseId, Engine, Mode
+from codeb_mcp.domain.databases import DatabaseId, Engine, Mode, PreviewTemplate, Version
 from codeb_mcp.domain.masking import Secret
-from codeb_mcp.domain.names import EnvironmentName, ProjectName, VariableName
+from codeb_mcp.domain.names import EnvironmentName, ImageReference, ProjectName, VariableName
 from codeb_mcp.domain.ports import DB_RANGE
 from codeb_mcp.domain.project import EnvironmentKey, ProjectType
 from codeb_mcp.errors import CodebError, DataAtRisk, HostNotReady, InvalidRequest, Locked, Refused
 from codeb_mcp.services.database_removal import DatabaseRemovals
 from codeb_mcp.services.databases import DatabaseCare, DatabaseRequest
-from codeb_mcp.services.deployments import Progress
+from codeb_mcp.services.deployments import Deployments, DeployRequest, Progress
+from codeb_mcp.services.previews import Previews
 from codeb_mcp.services.projects import NewProject, Projects
+from codeb_mcp.services.removals import RemovalRequest, Removals
 from tests.fakes.systems import InMemoryHost
 
 ENGINES = list(Engine)
@@ -36,8 +37,7 @@ class World:
             self.host.images.add(f"localhost/{name}")
         self.systems = self.host.systems()
         self.servers = self.host.databases.servers
-        numbers = count()
-        self.care = DatabaseCare(self.systems, lambda: Secret(f"canary-{next(numbers)}"))
+        self.care = DatabaseCare(self.systems)
         self.removals = DatabaseRemovals(self.systems)
 
     async def make(
@@ -281,3 +281,77 @@ async def test_no_password_is_in_the_registry_or_in_a_result(world: World) -> No
     results.append(json.dumps([str(each) for each in await world.host.registry.audit_trail()]))
     assert "canary" not in "".join(results)
     assert b"canary" not in (world.host.folder / "registry.db").read_bytes()
+
+
+async def test_preview_gets_its_own_with_its_deploy_and_loses_it_when_it_is_closed(
+    world: World,
+) -> None:
+    preview = key(environment="pr-7")
+    for engine, mode in ((Engine.POSTGRES, Mode.SHARED), (Engine.REDIS, Mode.DEDICATED)):
+        template = PreviewTemplate(key().project, engine, mode, Version.of(engine, None), None)
+        await world.care.put_template(template, "cli:me")
+    image = ImageReference(world.host.good_image())
+    deployments = Deployments(world.systems)
+    await deployments.deploy(DeployRequest(preview, image, "cli:me"))
+    (spec,) = world.host.runtime.specs.values()
+    assert "@postgres-shared:" in (world.variable("DATABASE_URL", preview) or "")
+    assert "@redis-pr-7:" in (world.variable("REDIS_URL", preview) or "")
+    assert spec.env_digest
+    assert not (await deployments.deploy(DeployRequest(preview, image, "cli:me"))).changed
+    await Previews(world.systems).close(preview, "cli:me")
+    assert not (await world.care.list()).databases
+    assert list(world.servers.specs) == ["codeb-shared-postgres"]
+    assert world.servers.volumes["codeb-shared-postgres"].keys() == {"postgres"}
+
+
+async def test_other_environments_get_none_of_what_previews_get(world: World) -> None:
+    engine = Engine.POSTGRES
+    version = Version.of(engine, None)
+    template = PreviewTemplate(key().project, engine, Mode.SHARED, version, None)
+    await world.care.put_template(template, "cli:me")
+    image = ImageReference(world.host.good_image())
+    await Deployments(world.systems).deploy(DeployRequest(key(), image, "cli:me"))
+    assert not (await world.care.list()).databases
+
+
+async def test_environment_with_a_database_is_not_removed_by_the_way(world: World) -> None:
+    await world.make()
+    removals = Removals(world.systems)
+    with pytest.raises(Refused) as caught:
+        await removals.remove(RemovalRequest(key(), "cli:me"))
+    assert caught.value.code == "environment_has_databases"
+    shown = await removals.remove(RemovalRequest(key(), "cli:me", volumes=True))
+    assert "remove the PostgreSQL of shop/staging with all the data in it" in [
+        step.sentence for step in shown.plan.steps
+    ]
+    await removals.remove(RemovalRequest(key(), "cli:me", shown.plan.digest, volumes=True))
+    assert not world.servers.volumes
+
+
+async def test_removing_a_project_takes_a_last_backup_of_each_database(world: World) -> None:
+    await world.make()
+    await world.make(Engine.REDIS, mode=Mode.SHARED)
+    await world.make(where=key("blog"))
+    await Removals(world.systems).close_project(key().project, "cli:me")
+    assert world.host.databases.last_backups.taken == [
+        "postgres of shop/staging",
+        "redis of shop/staging",
+    ]
+    assert [each.project for each in (await world.care.list()).databases] == ["blog"]
+
+
+async def test_url_is_given_to_who_asks_and_only_when_it_is_codebs(world: World) -> None:
+    await world.make()
+    database = DatabaseId(key(), Engine.POSTGRES)
+    url = await world.care.url(database)
+    assert url.reveal() == world.variable("DATABASE_URL")
+    assert "canary" not in f"{url!r} {url}"
+    world.systems.secrets.update(key(), {VariableName("DATABASE_URL"): Secret("postgres://x")})
+    with pytest.raises(Refused):
+        await world.care.url(database)
+
+
+async def test_shell_opens_in_the_databases_own_container(world: World) -> None:
+    await world.make(Engine.REDIS)
+    await world.care.shell(DatabaseId(key(), Engine.REDIS), "cli:me")
+    assert world.host.databases.shell.opened == ["codeb-shop-staging-db-redis"]

@@ -96,11 +96,13 @@ class SqlDatabases:
             connection.execute(insert(preview_databases).values(row))
 
     @in_thread
-    def remove_templates(self, project: ProjectName) -> None:
-        """Forget a project's templates; having none is fine."""
-        mine = preview_databases.c.project == str(project)
+    def remove_templates(self, project: ProjectName, engine: Engine | None = None) -> None:
+        """Forget a project's templates, or the one for `engine`; having none is fine."""
+        query = delete(preview_databases).where(preview_databases.c.project == str(project))
+        if engine is not None:
+            query = query.where(preview_databases.c.engine == str(engine))
         with self._file.write() as connection:
-            connection.execute(delete(preview_databases).where(mine))
+            connection.execute(query)
 
 
 def _is(database: DatabaseId) -> tuple[Any, ...]:
