@@ -7,5 +7,11 @@ from codeb_mcp.adapters.registry.receipts import SqlReceipts
 from codeb_mcp.adapters.registry.store import SqlRegistry
 from codeb_mcp.adapters.registry.upkeep import SqlUpkeep
 
-__all__ = ["SqlCalls", "SqlHealRecords", "SqlReceipts", "SqlRegistry", "SqlUpkeep"]
-__all__ = ["SqlCalls", "SqlDatabases", "SqlReceipts", "SqlRegistry", "SqlUpkeep"]
+__all__ = [
+    "SqlCalls",
+    "SqlDatabases",
+    "SqlHealRecords",
+    "SqlReceipts",
+    "SqlRegistry",
+    "SqlUpkeep",
+]

@@ -145,6 +145,7 @@ heals = Table(
     Column("commit", String),
     Column("usd", Float, nullable=False),
     Column("seconds", Float, nullable=False),
+)
 databases = Table(
     "databases",
     metadata,
@@ -239,6 +240,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             outcome TEXT NOT NULL, fixer TEXT NOT NULL, attempts INTEGER NOT NULL,
             message TEXT NOT NULL, "commit" TEXT, usd REAL NOT NULL, seconds REAL NOT NULL)""",
         "CREATE INDEX heals_of ON heals (repository, fingerprint, id)",
+    ),
+    (
         # By name, as ports: an import replaces the projects, but no database goes with it.
         """CREATE TABLE databases (
             project TEXT NOT NULL, environment TEXT NOT NULL, engine TEXT NOT NULL,
