@@ -1,7 +1,7 @@
 """The only place where the use cases meet the adapters."""
 
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -10,13 +10,13 @@ import anyio
 from codeb_mcp.adapters.anthropic_fixer import AnthropicFixer, ApiSettings
 from codeb_mcp.adapters.backup_sources import CodebState, PodmanVolumeData
 from codeb_mcp.adapters.backup_store import BackupFolder
+from codeb_mcp.adapters.backup_timer import BackupTimer, NoTimer
 from codeb_mcp.adapters.caddy import CaddyProxy, authority_of
 from codeb_mcp.adapters.checks import SandboxedChecks
 from codeb_mcp.adapters.claude_fixer import ClaudeFixer, ClaudeSettings
 from codeb_mcp.adapters.clock import SystemClock
 from codeb_mcp.adapters.database_admin import (
     DatabaseConnections,
-    NoLastBackups,
     ServerPasswordFiles,
 )
 from codeb_mcp.adapters.database_shell import PodmanShell
@@ -28,6 +28,7 @@ from codeb_mcp.adapters.git_hooks import GitHooks
 from codeb_mcp.adapters.github import GitHub
 from codeb_mcp.adapters.github_api import GitHubApi
 from codeb_mcp.adapters.host_setup import LocalHost
+from codeb_mcp.adapters.identity import read_identity
 from codeb_mcp.adapters.locks import FileLocks
 from codeb_mcp.adapters.logins import RegistryLoginFile
 from codeb_mcp.adapters.logs import LogFiles
@@ -37,6 +38,7 @@ from codeb_mcp.adapters.podman_client import Podman
 from codeb_mcp.adapters.podman_networks import PodmanNetworks
 from codeb_mcp.adapters.podman_servers import PodmanServers
 from codeb_mcp.adapters.podman_volumes import PodmanVolumes
+from codeb_mcp.adapters.postgres_copies import PostgresCopies
 from codeb_mcp.adapters.powerdns import NoDns, PowerDns
 from codeb_mcp.adapters.probe import HttpProbe
 from codeb_mcp.adapters.quadlet import QuadletRuntime
@@ -58,14 +60,15 @@ from codeb_mcp.adapters.systemd_jobs import NoJobs, SystemdJobs
 from codeb_mcp.adapters.terminal import PodmanTerminal
 from codeb_mcp.adapters.work_places import GitWorkPlaces
 from codeb_mcp.domain.backups import BackupPolicy, Recipient, Retention
+from codeb_mcp.domain.databases import Database, Engine
 from codeb_mcp.domain.host import HealthPolicy
 from codeb_mcp.domain.lifetime import Lifetime
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import DomainName, HealthPath, shown
 from codeb_mcp.errors import InvalidRequest
 from codeb_mcp.planning.healing import Policy
-from codeb_mcp.services.backup_systems import BackupSystems
-from codeb_mcp.services.backups import Backups
+from codeb_mcp.services.backup_systems import BackupSystems, DatabaseCopies
+from codeb_mcp.services.backups import Backups, BackupsBeforeRemoval
 from codeb_mcp.services.certificates import CertificateCare
 from codeb_mcp.services.commit_hook import Hooks
 from codeb_mcp.services.configuration import Configuration
@@ -89,6 +92,7 @@ from codeb_mcp.services.projects import Projects
 from codeb_mcp.services.reconciling import Reconciliation
 from codeb_mcp.services.registry_logins import RegistryLogins
 from codeb_mcp.services.removals import Removals
+from codeb_mcp.services.restores import Restores
 from codeb_mcp.services.server_setup import ServerSetup
 from codeb_mcp.services.systems import Dns, Host, Jobs, Runtime, Systems
 from codeb_mcp.services.tasks import Tasks
@@ -163,6 +167,11 @@ class Application:
     def database_removals(self) -> DatabaseRemovals:
         """Removals of databases."""
         return DatabaseRemovals(self.systems)
+
+    @cached_property
+    def restores(self) -> Restores:
+        """Restores of databases."""
+        return Restores(self.systems)
 
     @cached_property
     def registry_logins(self) -> RegistryLogins:
@@ -306,7 +315,7 @@ def _systems(settings: Settings) -> Systems:
     podman = Podman(endpoints.podman_socket, embedded=settings.podman_socket is None)
     # a container that systemd starts is known by its unit, whichever folder it was made from
     home = str(settings.home) if settings.runtime == "podman" else None
-    return Systems(
+    systems = Systems(
         host=_host(settings),
         images=images,
         runtime=_runtime(settings, endpoints),
@@ -333,7 +342,7 @@ def _systems(settings: Settings) -> Systems:
             servers=_database_servers(settings, podman),
             admin=DatabaseConnections(),
             passwords=ServerPasswordFiles(settings.home / "databases"),
-            last_backups=NoLastBackups(),
+            last_backups=BackupsBeforeRemoval(lambda: Backups(systems), _backup_policy(settings)),
             shell=PodmanShell(podman, podman_environment(settings)),
             images=settings.database_images,
             new_password=lambda: Secret(secrets.token_urlsafe(32)),
@@ -343,6 +352,7 @@ def _systems(settings: Settings) -> Systems:
         resolver=DnsResolver(settings.resolvers),
         ready=_ready(settings, proxy),
     )
+    return systems
 
 
 def _backup_systems(settings: Settings) -> BackupSystems:
@@ -351,9 +361,19 @@ def _backup_systems(settings: Settings) -> BackupSystems:
         store=BackupFolder(settings.backup_folder),
         state=CodebState(settings.home),
         volumes=PodmanVolumeData(url, podman_environment(settings)),
+        copies=_copies(url, podman_environment(settings)),
+        timetable=BackupTimer(settings.home) if settings.runtime == "quadlet" else NoTimer(),
+        identity=read_identity,
         offsite=RcloneRemote,
         policy=_backup_policy(settings),
     )
+
+
+def _copies(url: str, environment: Mapping[str, str]) -> dict[Engine, DatabaseCopies]:
+    def inside(database: Database) -> tuple[str, ...]:
+        return ("podman", f"--url={url}", "exec", "--interactive", database.server.name)
+
+    return {Engine.POSTGRES: PostgresCopies(inside, environment)}
 
 
 def _backup_policy(settings: Settings) -> BackupPolicy:

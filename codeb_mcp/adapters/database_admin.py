@@ -65,11 +65,3 @@ class ServerPasswordFiles:
 
     def _path(self, server: Server) -> Path:
         return self._folder / f"{server.name}.password"
-
-
-class NoLastBackups:
-    """`LastBackups` where no backups are set up."""
-
-    async def take(self, database: Database) -> str:  # noqa: ARG002 - as the Protocol has it
-        """None is taken."""
-        return ""

@@ -147,7 +147,8 @@ def _failed(command: Command, code: int, errors: IO[bytes]) -> SystemFailed:
     end = errors.seek(0, 2)
     errors.seek(max(0, end - LAST_WORDS))
     lines = [line for line in errors.read().decode(errors="replace").splitlines() if line.strip()]
-    said = mask(lines[-1].strip()) if lines else "it said nothing"
+    telling = [line for line in lines if "error" in line.lower()] or lines[-1:]
+    said = mask(telling[0].strip()) if telling else "it said nothing"
     return SystemFailed(
         f"{command.doing} failed (exit {code}): {said}",
         hint="see the message above, mend what it names, then try again",

@@ -12,6 +12,7 @@ from codeb_mcp.cli import (
     ci,
     config,
     db,
+    db_backups,
     deploy,
     domains,
     env,
@@ -62,6 +63,7 @@ app.command("history")(projects.history)
 app.command("open")(projects.open_)
 app.command("logs")(logs.logs)
 app.add_typer(preview.app, name="preview")
+db_backups.add_to(db.app)
 app.add_typer(db.app, name="db")
 app.add_typer(env.app, name="env")
 app.add_typer(config.app, name="config")

@@ -9,7 +9,9 @@ import typer
 from codeb_mcp.adapters.identity import read_identity
 from codeb_mcp.cli.output import Json, actor, emit, out, run, table, text
 from codeb_mcp.cli.progress import watched
+from codeb_mcp.domain.job import Schedule
 from codeb_mcp.domain.names import ProjectName
+from codeb_mcp.errors import InvalidRequest
 from codeb_mcp.services.backup_views import BackupsView, BackupView
 from codeb_mcp.wiring import open_application
 
@@ -45,11 +47,11 @@ def key() -> None:
 
 @app.command("run")
 def run_(project: Some = None, json: Json = False) -> None:
-    """Back up all there is: codeb's own state and the volumes; then let old backups go."""
+    """Back up all there is: codeb's own state, databases and volumes; then let old backups go."""
     name = ProjectName(project) if project else None
     work = partial(open_application().backups.run, actor(), name)
     view = watched(work, quiet=json)
-    emit(view, json, lambda: _render(view.backups, "nothing to back up"))
+    emit(view, json, lambda: render_backups(view.backups, "nothing to back up"))
 
 
 @app.command("list")
@@ -58,6 +60,27 @@ def list_(project: Some = None, json: Json = False) -> None:
     name = ProjectName(project) if project else None
     view = run(lambda: open_application().backups.backups(name))
     emit(view, json, lambda: _render_list(view))
+
+
+@app.command("schedule")
+def schedule(
+    when: Annotated[
+        str | None, typer.Argument(metavar="[WHEN]", help='As systemd writes it: "*-*-* 02:00".')
+    ] = None,
+    off: Annotated[bool, typer.Option("--off", help="Make none by themselves.")] = False,
+    json: Json = False,
+) -> None:
+    """Make all backups by a schedule, or stop doing so."""
+    if (when is None) is not off:
+        raise InvalidRequest(
+            "either a schedule or --off is needed",
+            hint='for example: codeb backup schedule "*-*-* 02:00"',
+            code="invalid_schedule",
+        )
+    wanted = Schedule(when) if when else None
+    view = run(lambda: open_application().backups.schedule(wanted, actor()))
+    told = f"backups are made next on {text(view.coming)}" if view.coming else "no schedule"
+    emit(view, json, lambda: out.print(told))
 
 
 @app.command("check")
@@ -69,12 +92,24 @@ def check(backup: Backup, identity: Identity = None, json: Json = False) -> None
     emit(view, json, lambda: out.print(f"[green]✓[/] {text(view.name)} {text(view.message)}"))
 
 
+@app.command("verify")
+def verify(backup: Backup, identity: Identity = None, json: Json = False) -> None:
+    """Restore a database's backup for a trial, beside it, and compare every table."""
+    application = open_application()
+    path = application.backups.located(backup)
+    work = partial(application.restores.verify, path, read_identity(identity), actor())
+    view = watched(work, quiet=json)
+    emit(view, json, lambda: out.print(f"[green]✓[/] {text(view.name)} {text(view.message)}"))
+
+
 def _render_list(view: BackupsView) -> None:
-    _render(view.backups, "no backups")
-    out.print(f"[dim]in {text(view.folder)}[/]")
+    render_backups(view.backups, "no backups")
+    coming = f"; next on {view.coming}" if view.coming else "; none are made by themselves"
+    out.print(f"[dim]in {text(view.folder)}{text(coming)}[/]")
 
 
-def _render(backups: list[BackupView], nothing: str) -> None:
+def render_backups(backups: list[BackupView], nothing: str) -> None:
+    """A table of backups, or `nothing`."""
     if not backups:
         out.print(nothing)
         return

@@ -7,10 +7,13 @@ from enum import StrEnum
 from typing import Self
 
 from codeb_mcp.domain.confinement import VolumeName
+from codeb_mcp.domain.databases import DatabaseId, Engine
 from codeb_mcp.domain.names import shown
 from codeb_mcp.domain.project import EnvironmentKey
 from codeb_mcp.errors import InvalidRequest
 
+FRESH, TRIAL, OLD = "__new", "__trial", "__old"
+"""How databases end that stand beside one: a restored one, one for a trial, a replaced one."""
 _STAMP = "%Y%m%dT%H%M%S%fZ"
 _NAME = re.compile(r"([a-z0-9-]+)\.([a-z]+)(?:-([a-z0-9_]+))?\.([0-9]{8}T[0-9]{12}Z)\.age")
 _RECIPIENT = re.compile(r"age1[0-9a-z]{50,4000}|ssh-(?:ed25519|rsa) [A-Za-z0-9+/=]{60,2000}")
@@ -28,6 +31,17 @@ class BackupKind(StrEnum):
     """A tar of a volume's files."""
     STATE = "state"
     """A tar of codeb's own folder: the registry, the environments' secrets, the settings."""
+
+    @property
+    def engine(self) -> Engine | None:
+        """The kind of database it is a backup of, if it is."""
+        match self:
+            case BackupKind.POSTGRES:
+                return Engine.POSTGRES
+            case BackupKind.REDIS:
+                return Engine.REDIS
+            case BackupKind.VOLUME | BackupKind.STATE:
+                return None
 
     @classmethod
     def of_content(cls, beginning: bytes) -> "BackupKind | None":
@@ -76,6 +90,11 @@ class Subject:
 
 
 STATE = Subject(BackupKind.STATE)
+
+
+def database_of(database: DatabaseId) -> Subject:
+    """A database, as something to back up."""
+    return Subject(BackupKind(database.engine.value), database.key)
 
 
 def volume_of(key: EnvironmentKey, name: VolumeName) -> Subject:

@@ -1,11 +1,12 @@
 """Bytes on their way: from something that is dumped, to something that takes them in."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from codeb_mcp.domain.backups import BackupKind, Manifest
+from codeb_mcp.domain.backups import BackupKind, Facts, Manifest
 
 
 class Readable(Protocol):
@@ -43,6 +44,15 @@ class Intake(Protocol):
 
     def stop(self) -> None:
         """End it from another thread: a writer fails."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseDump:
+    """A dump of a database; `facts` gives what its tables held then, once it has been read."""
+
+    dump: Dump
+    engine: str
+    facts: Callable[[], Awaitable[Facts]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from codeb_mcp.server.refusals import (
     wrong_arguments,
 )
 from codeb_mcp.tools.answers import answering, readable
+from codeb_mcp.tools.backups import BackupTools
 from codeb_mcp.tools.confirming import Autonomy, before_removing
 from codeb_mcp.tools.databases import DatabaseTools
 from codeb_mcp.tools.deploying import DeployTool, EnvTool, InitTool, RemoveTool, RollbackTool
@@ -130,6 +131,7 @@ def build_server(
     projects = ProjectTools(application.projects)
     domains = DomainTools(application.custom_domains)
     databases = DatabaseTools(application.databases, application.database_removals)
+    backups = BackupTools(application.backups, application.restores)
     previews = PreviewTools(application.previews)
     for tool, annotations in (
         (autonomy.before_deploy(DeployTool(application.deployments).deploy), REPLACES),
@@ -147,6 +149,9 @@ def build_server(
         (InitTool(application.projects).init_project, ADDS_ONCE),
         (PortTool(application.ports).allocate_port, ADDS),
         (DnsTool(application.domains).create_dns, REPLACES),
+        (backups.backup_db, ADDS_ONCE),
+        (backups.list_backups, READS),
+        (backups.restore_db, REPLACES),
         (VetTool(application.vetting).vet_fix, READS),
         (HealTool(lambda: application.project_healing).heal, HEALS),
         (domains.add_domain, ADDS_IN_THE_WORLD),

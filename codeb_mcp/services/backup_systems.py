@@ -1,15 +1,18 @@
 """The systems that backups need, as Protocols. They raise what those in `systems` raise."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from codeb_mcp.domain.backups import BackupName, BackupPolicy, Manifest, Recipient
+from codeb_mcp.domain.backups import BackupName, BackupPolicy, Facts, Manifest, Recipient
+from codeb_mcp.domain.databases import Access, Database, Engine
+from codeb_mcp.domain.job import Schedule
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.project import EnvironmentKey
-from codeb_mcp.domain.streams import Dump, Intake, Opened
+from codeb_mcp.domain.streams import DatabaseDump, Dump, Intake, Opened
 from codeb_mcp.domain.watching import Told, unwatched
 
 
@@ -87,6 +90,44 @@ class VolumeData(Protocol):
         """Takes a tar into a volume that is there."""
 
 
+class Timetable(Protocol):
+    """When backups are made by themselves."""
+
+    async def set(self, schedule: Schedule) -> str:
+        """Make them by that schedule; when next, in words. Refused where nothing keeps time."""
+
+    async def clear(self) -> None:
+        """Make none by a schedule; absent is fine."""
+
+    async def coming(self) -> str:
+        """When they are made next, in words; empty where there is no schedule."""
+
+
+class DatabaseCopies(Protocol):
+    """Databases that stand beside one, in the same server. `beside` is how their names end."""
+
+    def dump(self, admin: Access, database: Database) -> AbstractAsyncContextManager[DatabaseDump]:
+        """The database as of one moment, and what its tables hold at that moment."""
+
+    async def fresh(self, admin: Access, database: Database, beside: str) -> Intake:
+        """Make an empty one, in place of one that was left there; it takes a dump."""
+
+    async def facts(self, admin: Access, database: Database, beside: str) -> Facts:
+        """What the tables of the one beside hold."""
+
+    async def discard(self, admin: Access, database: Database, beside: str) -> None:
+        """Remove the one beside; absent is fine."""
+
+    async def exchange(self, admin: Access, database: Database, until: datetime) -> None:
+        """Put the fresh one in place of the present one, which is kept beside, all at once."""
+
+    async def take_back(self, admin: Access, database: Database) -> None:
+        """Put the one that was replaced back in its place; the one that replaced it goes."""
+
+    async def replaced(self, admin: Access, database: Database) -> datetime | None:
+        """Until when one that was replaced is kept; None where there is none."""
+
+
 @dataclass(frozen=True, slots=True)
 class BackupSystems:
     """Everything that backups work with, besides `Systems`."""
@@ -94,5 +135,9 @@ class BackupSystems:
     store: BackupStore
     state: State
     volumes: VolumeData
+    copies: Mapping[Engine, DatabaseCopies]
     offsite: Callable[[str], OffSite]
+    timetable: Timetable
+    identity: Callable[[Path], Secret]
+    """Reads the key in a file that only its owner can read."""
     policy: BackupPolicy

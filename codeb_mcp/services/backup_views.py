@@ -16,14 +16,11 @@ class BackupView(View):
     kind: str
     taken: datetime
     size: int = Field(description="bytes, encrypted")
-    sha256: str
     good: bool = Field(description="whole here, and off this server where that is wanted")
     problem: str = ""
-    offsite: str = ""
-    engine: str = ""
-    rows: int | None = Field(default=None, description="rows of all tables, where known")
-    verified_at: datetime | None = Field(default=None, description="when it was last restored")
-    verified: bool | None = Field(default=None, description="whether all was found again then")
+    rows: int | None = None
+    verified_at: datetime | None = None
+    verified: bool | None = None
 
     @classmethod
     def of_manifest(cls, manifest: Manifest) -> "BackupView":
@@ -35,11 +32,8 @@ class BackupView(View):
             kind=subject.kind,
             taken=manifest.name.taken,
             size=manifest.size,
-            sha256=manifest.sha256,
             good=manifest.good,
             problem=manifest.problem,
-            offsite=manifest.offsite,
-            engine=manifest.engine,
             rows=sum(each.rows for each in manifest.facts) if manifest.facts else None,
             verified_at=verified.at if verified else None,
             verified=verified.ok if verified else None,
@@ -50,7 +44,14 @@ class BackupsView(View):
     """The backups of this server, oldest first."""
 
     folder: str
+    coming: str = ""
     backups: list[BackupView]
+
+
+class TimetableView(View):
+    """When backups are made by themselves."""
+
+    coming: str = Field(description="when next; empty: not by themselves")
 
 
 class BackupRunView(View):
@@ -67,3 +68,21 @@ class VerificationView(View):
     kind: str
     ok: bool
     message: str
+
+
+class RestoreView(View):
+    """A restore of a database: what it would do, or did; `source` is what the backup is of."""
+
+    project: str
+    environment: str
+    type: str
+    backup: str
+    source: str
+    taken: datetime | None = None
+    warning: str = Field(default="", description="show this to a person before")
+    steps: list[str]
+    digest: str = Field(description="pass it as plan_digest to do exactly this")
+    done: bool
+    rows: int | None = None
+    kept_until: datetime | None = None
+    undone: bool = False

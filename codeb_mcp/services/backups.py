@@ -1,25 +1,30 @@
 """Backups of this server: made, listed, opened again, and let go of."""
 
-from collections.abc import AsyncIterator, Iterable
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from codeb_mcp.domain.backups import (
     STATE,
     BackupKind,
     BackupName,
+    BackupPolicy,
     Facts,
     Manifest,
     Subject,
+    database_of,
     volume_of,
 )
 from codeb_mcp.domain.confinement import VolumeName
+from codeb_mcp.domain.databases import Database, DatabaseId
+from codeb_mcp.domain.job import Schedule
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.names import ProjectName
 from codeb_mcp.domain.project import Environment
-from codeb_mcp.domain.streams import Dump
-from codeb_mcp.errors import CodebError, DataAtRisk, Refused
+from codeb_mcp.domain.streams import DatabaseDump, Dump
+from codeb_mcp.errors import CodebError, DataAtRisk, Refused, SystemFailed
 from codeb_mcp.planning.backups import expired, room_needed
 from codeb_mcp.planning.pulls import disk_full
 from codeb_mcp.services.auditing import audited
@@ -27,19 +32,12 @@ from codeb_mcp.services.backup_views import (
     BackupRunView,
     BackupsView,
     BackupView,
+    TimetableView,
     VerificationView,
 )
 from codeb_mcp.services.deployments import OnProgress, Progress, ignore_progress
+from codeb_mcp.services.restores import Restores, admin_of, require_backups_of
 from codeb_mcp.services.systems import Systems
-
-
-@dataclass(frozen=True, slots=True)
-class Taking:
-    """A dump that is being written; `facts` and `engine` are known once it has been read."""
-
-    dump: Dump
-    engine: str = ""
-    facts: Facts = ()
 
 
 class Backups:
@@ -67,6 +65,7 @@ class Backups:
             audited(systems, actor, "backup", project=project),
             self._parts.store.alone(),
         ):
+            await systems.ready()
             subjects = await self._subjects(project)
             made, failures = [], []
             for done, subject in enumerate(subjects):
@@ -77,6 +76,7 @@ class Backups:
                     failures.append(f"{subject}: {error.message}")
             await on_progress(Progress(len(subjects), len(subjects), "let old backups go"))
             removed = await self._let_go()
+            await self._forget_replaced(project)
             failures += [f"{each.name.subject}: {each.problem}" for each in made if not each.good]
             if failures:
                 raise _not_all(failures, len(subjects))
@@ -85,10 +85,39 @@ class Backups:
             removed=[str(name) for name in removed],
         )
 
+    async def back_up(
+        self, database: DatabaseId, actor: str, on_progress: OnProgress = ignore_progress
+    ) -> BackupView:
+        """Back up one database now. Raises DataAtRisk when its copy elsewhere failed."""
+        self._require_recipients()
+        systems, key = self._systems, database.key
+        await systems.registry.project(key.project)
+        async with (
+            audited(
+                systems,
+                actor,
+                "backup_db",
+                project=key.project,
+                environment=key.environment,
+                type=database.engine,
+            ),
+            self._parts.store.alone(),
+        ):
+            await systems.ready()
+            require_backups_of(systems, database)
+            subject = database_of(database)
+            await on_progress(Progress(0, 1, f"back up the {subject}"))
+            made = await self._take(subject, on_progress, 0, 1)
+            await on_progress(Progress(1, 1, f"the {subject} is backed up"))
+            if not made.good:
+                raise _not_all([f"{subject}: {made.problem}"], 1)
+        return BackupView.of_manifest(made)
+
     async def backups(self, project: ProjectName | None = None) -> BackupsView:
         """The backups that are here, oldest first; with `project` only those of it."""
         listed = await self._parts.store.listed()
         return BackupsView(
+            coming=await self._parts.timetable.coming(),
             folder=str(self._parts.store.path(BackupName(STATE, self._systems.clock.now())).parent),
             backups=[
                 BackupView.of_manifest(each)
@@ -96,6 +125,15 @@ class Backups:
                 if project is None or _project(each.name.subject) == project
             ],
         )
+
+    async def schedule(self, schedule: Schedule | None, actor: str) -> TimetableView:
+        """Make all backups by a schedule from now on, or (None) no more by themselves."""
+        async with audited(self._systems, actor, "schedule_backups", schedule=schedule):
+            if schedule is None:
+                await self._parts.timetable.clear()
+                return TimetableView(coming="")
+            self._require_recipients()
+            return TimetableView(coming=await self._parts.timetable.set(schedule))
 
     async def check(
         self, path: Path, identity: Secret, on_progress: OnProgress = ignore_progress
@@ -117,6 +155,10 @@ class Backups:
             message=f"decrypts to its end {known}",
         )
 
+    def can_back_up(self, database: DatabaseId) -> bool:
+        """Whether databases of that kind can be backed up."""
+        return database.engine in self._parts.copies
+
     def located(self, text: str) -> Path:
         """The backup that a name or a path means."""
         path = Path(text)
@@ -136,8 +178,10 @@ class Backups:
         ]
         if project is not None:
             await self._systems.registry.project(project)  # says so when there is none
+        rows = await self._systems.databases.rows.list(project)
+        databases = [database_of(row.id) for row in rows if row.id.engine in self._parts.copies]
         volumes = [each async for each in self._volumes(environments)]
-        return [*([STATE] if project is None else []), *volumes]
+        return [*([STATE] if project is None else []), *databases, *volumes]
 
     async def _volumes(self, environments: Iterable[Environment]) -> AsyncIterator[Subject]:
         for environment in environments:
@@ -157,24 +201,36 @@ class Backups:
         name = BackupName(subject, self._systems.clock.now())
         async with self._opened(subject) as taking:
             written = await store.write(name, taking.dump, policy.recipients, told)
-        manifest = replace(
-            written, engine=taking.engine, facts=taking.facts, offsite=policy.offsite
-        )
+            facts = await taking.facts()
+        manifest = replace(written, engine=taking.engine, facts=facts, offsite=policy.offsite)
         if policy.offsite:
             manifest = await self._copied(manifest)
         await store.record(manifest)
         return manifest
 
     @asynccontextmanager
-    async def _opened(self, subject: Subject) -> AsyncIterator[Taking]:
+    async def _opened(self, subject: Subject) -> AsyncIterator[DatabaseDump]:
         match subject.kind:
             case BackupKind.STATE:
                 async with self._parts.state.dump() as dump:
-                    yield Taking(dump)
+                    yield _plain(dump)
             case BackupKind.VOLUME if subject.key:
-                yield Taking(self._parts.volumes.dump(subject.key, subject.name))
+                yield _plain(self._parts.volumes.dump(subject.key, subject.name))
             case _:
-                raise AssertionError(subject)
+                database = await self._database(subject)
+                admin = admin_of(self._systems, database)
+                copies = self._parts.copies[database.id.engine]
+                async with copies.dump(admin, database) as dump:
+                    yield dump
+
+    async def _database(self, subject: Subject) -> Database:
+        engine = subject.kind.engine
+        found = None
+        if subject.key is not None and engine is not None:
+            found = await self._systems.databases.rows.find(DatabaseId(subject.key, engine))
+        if found is None:
+            raise SystemFailed(f"the {subject} is gone", hint="call again", code="database_gone")
+        return found
 
     async def _copied(self, manifest: Manifest) -> Manifest:
         """The manifest, with whether there is a copy elsewhere now."""
@@ -199,6 +255,13 @@ class Backups:
                 await self._parts.store.remove(manifest.name)
         return gone
 
+    async def _forget_replaced(self, project: ProjectName | None) -> None:
+        restores = Restores(self._systems)
+        rows = await self._systems.databases.rows.list(project)
+        for database in (row for row in rows if row.id.engine in self._parts.copies):
+            with contextlib.suppress(CodebError):  # a server that is down is told of above
+                await restores.forget_expired(database)
+
     async def _require_room(self, subject: Subject) -> None:
         before = [each for each in await self._parts.store.listed() if each.name.subject == subject]
         needed = room_needed(before, self._policy.free_disk)
@@ -213,6 +276,41 @@ class Backups:
                 hint="make one and name its public half in backup_recipients: codeb backup key",
                 code="no_recipients",
             )
+
+
+class BackupsBeforeRemoval:
+    """`LastBackups`: what is kept of a database that is removed."""
+
+    def __init__(self, backups: Callable[[], Backups], policy: BackupPolicy) -> None:
+        self._backups = backups
+        self._policy = policy
+
+    async def take(self, database: Database) -> str:
+        """Keep a last backup: where it is, or empty where no backups are set up.
+
+        Raises DataAtRisk when it cannot be taken; then nothing is removed.
+        """
+        backups = self._backups()
+        if not self._policy.recipients or not backups.can_back_up(database.id):
+            return ""
+        try:
+            made = await backups.back_up(database.id, "codeb")
+        except CodebError as error:
+            raise DataAtRisk(
+                f"the last backup of {database.id} failed, so it was not removed: {error.message}",
+                hint=error.hint,
+                code="last_backup_failed",
+            ) from None
+        return str(backups.located(made.name))
+
+
+def _plain(dump: Dump) -> DatabaseDump:
+    """A dump of something that is no database."""
+
+    async def facts() -> Facts:
+        return ()
+
+    return DatabaseDump(dump, "", facts)
 
 
 def _project(subject: Subject) -> ProjectName | None:

@@ -56,7 +56,7 @@ async def test_backups_can_be_read_by_their_owner_alone(store: BackupFolder) -> 
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 
-@pytest.mark.skipif(not shutil.which("age"), reason="Debian's age is not installed")
+@pytest.mark.system
 async def test_the_age_command_opens_it(store: BackupFolder, tmp_path: Path) -> None:
     await written(store)
     key = tmp_path / "key"

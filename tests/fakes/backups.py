@@ -1,19 +1,24 @@
 """Backups in a real folder, of things in memory, with copies elsewhere that can fail."""
+# ruff: noqa: ARG002 - a fake takes what its Protocol gives
 
 import io
 import tarfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 import pyrage
 
 from codeb_mcp.adapters.backup_store import BackupFolder
-from codeb_mcp.domain.backups import BackupPolicy, Recipient
+from codeb_mcp.adapters.identity import read_identity
+from codeb_mcp.domain.backups import FRESH, OLD, BackupPolicy, Facts, Recipient, TableFacts
+from codeb_mcp.domain.databases import Access, Database, Engine
+from codeb_mcp.domain.job import Schedule
 from codeb_mcp.domain.masking import Secret
 from codeb_mcp.domain.project import EnvironmentKey
-from codeb_mcp.domain.streams import Dump, Intake, Readable, Writable
+from codeb_mcp.domain.streams import DatabaseDump, Dump, Intake, Readable, Writable
 from codeb_mcp.errors import SystemFailed
 from codeb_mcp.services.backup_systems import BackupSystems
 
@@ -81,6 +86,92 @@ class FakeOffSite:
             raise SystemFailed("no route to the other place", code="copy_failed")
 
 
+@dataclass
+class FakeCopies:
+    """`DatabaseCopies` whose databases are lines of text; a table per line, by name."""
+
+    contents: dict[str, bytes] = field(default_factory=dict)
+    kept: dict[str, datetime] = field(default_factory=dict)
+    fail_exchange: bool = False
+    alter: bytes = b""
+
+    @asynccontextmanager
+    async def dump(self, admin: Access, database: Database) -> AsyncIterator[DatabaseDump]:
+        content = self.contents[database.id.name]
+
+        async def facts() -> Facts:
+            return _facts(content)
+
+        yield DatabaseDump(BytesDump(b"PGDMP" + content), "PostgreSQL 17", facts)
+
+    async def fresh(self, admin: Access, database: Database, beside: str) -> Intake:
+        self.contents[database.id.name + beside] = b""
+        return _Restored(self, database.id.name + beside)
+
+    async def facts(self, admin: Access, database: Database, beside: str) -> Facts:
+        return _facts(self.contents[database.id.name + beside])
+
+    async def discard(self, admin: Access, database: Database, beside: str) -> None:
+        self.contents.pop(database.id.name + beside, None)
+        if beside == OLD:
+            self.kept.pop(database.id.name, None)
+
+    async def exchange(self, admin: Access, database: Database, until: datetime) -> None:
+        if self.fail_exchange:
+            raise SystemFailed("sessions do not go away", code="database_failed")
+        name = database.id.name
+        self.contents[name + OLD] = self.contents[name]
+        self.contents[name] = self.contents.pop(name + FRESH)
+        self.kept[name] = until
+
+    async def take_back(self, admin: Access, database: Database) -> None:
+        name = database.id.name
+        self.contents[name] = self.contents.pop(name + OLD)
+        del self.kept[name]
+
+    async def replaced(self, admin: Access, database: Database) -> datetime | None:
+        return self.kept.get(database.id.name)
+
+
+@dataclass
+class _Restored:
+    copies: FakeCopies
+    name: str
+
+    @contextmanager
+    def open(self) -> Iterator[Writable]:
+        taken = io.BytesIO()
+        yield taken
+        content = taken.getvalue().removeprefix(b"PGDMP") + self.copies.alter
+        self.copies.contents[self.name] = content
+
+    def stop(self) -> None:
+        """It takes in an instant."""
+
+
+def _facts(content: bytes) -> Facts:
+    return tuple(
+        TableFacts(f"public.{n}", 1, line.hex()) for n, line in enumerate(content.splitlines())
+    )
+
+
+@dataclass
+class FakeTimetable:
+    """Keeps the schedule."""
+
+    schedule: str = ""
+
+    async def set(self, schedule: Schedule) -> str:
+        self.schedule = schedule
+        return "tomorrow"
+
+    async def clear(self) -> None:
+        self.schedule = ""
+
+    async def coming(self) -> str:
+        return "tomorrow" if self.schedule else ""
+
+
 class FakeBackups:
     """The real store, encrypting to a key of the test's own."""
 
@@ -89,6 +180,8 @@ class FakeBackups:
         self.policy = BackupPolicy(recipients=(self.recipient,))
         self.store = BackupFolder(folder / "backups")
         self.elsewhere = FakeOffSite()
+        self.copies = FakeCopies()
+        self.timetable = FakeTimetable()
         self.failing: set[str] = set()
         self.taken: dict[str, BytesIntake] = {}
 
@@ -97,6 +190,9 @@ class FakeBackups:
             store=self.store,
             state=self,
             volumes=_Volumes(self),
+            copies={Engine.POSTGRES: self.copies},
+            timetable=self.timetable,
+            identity=read_identity,
             offsite=lambda _: self.elsewhere,
             policy=self.policy,
         )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from codeb_mcp.domain.confinement import MountPath, Volume, VolumeName
+from codeb_mcp.domain.job import Schedule
 from codeb_mcp.domain.names import DomainName, EnvironmentName, ProjectName
 from codeb_mcp.domain.project import EnvironmentKey, ProjectType
 from codeb_mcp.errors import DataAtRisk, InvalidRequest, Refused
@@ -105,3 +106,11 @@ async def test_the_audit_says_who_and_nothing_secret(host: InMemoryHost) -> None
     entry = (await host.registry.audit_trail())[0]
     assert (entry.actor, entry.action, entry.outcome) == ("cli:me", "backup", "ok")
     assert host.backups.identity.reveal() not in repr(entry)
+
+
+async def test_backups_are_made_by_a_schedule_until_they_are_not(host: InMemoryHost) -> None:
+    backups = Backups(host.systems())
+    assert (await backups.schedule(Schedule("*-*-* 02:00"), "cli:me")).coming == "tomorrow"
+    assert (await backups.backups()).coming == "tomorrow"
+    assert (await backups.schedule(None, "cli:me")).coming == ""
+    assert host.backups.timetable.schedule == ""
