@@ -1,6 +1,7 @@
 """Where a change stands, and what stands beside it, does not decide whether it is honest."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ BYPASSES = [case for case in CASES if case["kind"] == "bypass"]
 BESIDE = diff_of(
     "lib/money.py", "def cents(x):\n    return x\n", "def cents(x):\n    return 1 * x\n"
 )
+NAMES_OF_TESTS = re.compile(r"testMatch|python_files")
 INVISIBLE = ["\u200b", "\u2060", "\u00ad", "\ufeff"]
 LOOK_ALIKES = {"a": "\u0430", "e": "\u0435", "o": "\u043e", "i": "\u0456", "s": "\u0455"}
 WORDS = [
@@ -92,5 +94,7 @@ def test_taking_a_bypass_out_again_is_not_accused_of_adding_it(case: dict[str, s
     back = {**case, "old": case["new"], "new": case["old"]}
     if not case["old"] or not case["new"] or "removed" in str(added):
         return
+    if "expectation-changed" in added or NAMES_OF_TESTS.search(case["new"]):
+        return  # one value for another: which of the two was right, no diff tells
     for finding in judge(moved(back), RULES).findings:
         assert finding.severity != "block", (case, finding)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 
 from codeb_mcp.guard.checks.thresholds import gradle_hits, threshold_hits
 from codeb_mcp.guard.entries import ITEM, Entry
@@ -271,6 +272,8 @@ def _lists(pair: Pair, new: list[Found], old: list[Found]) -> Iterator[Hit]:
             entry.path[-1] != ITEM
             or not _SELECTING.match(entry.last)
             or (entry.last, entry.value) in has
+            # what an exception was for is looked at again without it
+            or any(_IGNORING.match(part) for part in entry.path)
         ):
             continue
         if pair.change.place.role is Role.MANIFEST and not _TOOLS.search(entry.key):
@@ -300,7 +303,7 @@ def _left_out(pair: Pair, reading: Reading, entry: Entry) -> str:
     manifest = place.role is Role.MANIFEST
     section = ".".join(entry.path)
     comment = value.startswith(("#", "--")) and entry.last != "ignoreErrors"
-    if value in ("true", "false", "True", "False", "{", "}", "]", "[", ",") or comment:
+    if value in ("true", "false", "True", "False", "{", "}", "]", "[", "[]", "{}", ",") or comment:
         return ""
     listed = (
         entry.path[-1] == ITEM
@@ -367,7 +370,8 @@ def _patterns_of_tests(new: list[Found], old: list[Found]) -> Iterator[Hit]:
     before = {entry.key: entry.value for _, entry in old if _FINDING.match(entry.last)}
     for reading, entry in new:
         was = before.get(entry.key, entry.value)
-        if _FINDING.match(entry.last) and was not in (entry.value, "") and was not in entry.value:
+        wider = was in entry.value or fnmatchcase(was, entry.value)
+        if _FINDING.match(entry.last) and was and not wider:
             key = f"{entry.last}: {was} to {entry.value}"
             yield reading.hit("scope-narrowed", Severity.BLOCK, entry.index, key[:120])
 

@@ -18,7 +18,7 @@ _COMMENTED = re.compile(
 )
 _FLAGS = re.compile(
     r"(?<![\w-])(?:-Werror(?:=[\w-]+)?|/WX|-Wall|-Wextra|-Weverything|-pedantic(?:-errors)?"
-    r"|warnings_as_errors|-Xlint(?::\S+)?|-strict|-std-strict|-fsanitize=\S+)(?![\w-])"
+    r"|warnings_as_errors|-Xlint(?!:none)(?::\S+)?|-strict|-std-strict|-fsanitize=\S+)(?![\w-])"
 )
 _EXIT = re.compile(
     r"\b(?:process\.exit|sys\.exit|os\._exit|os\.Exit|System\.exit|Environment\.Exit|Deno\.exit"
