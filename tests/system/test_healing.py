@@ -166,12 +166,12 @@ for path in ("{bench.root}/codeb/config.toml", "{bench.repo}/.env", "{bench.repo
         found.append(str(error))
 try:
     socket.create_connection(("127.0.0.1", PORT), 2)
-    found.append("network reached")
+    found.append("network " + "reached")
 except OSError as error:
     found.append("no network")
 open("{bench.root}/outside", "w").write(repr(found)) if os.path.isdir("{bench.root}") else None
 def total(prices):
-    raise RuntimeError(repr(found).replace("hunter2", "hunter-two"))
+    raise RuntimeError(repr(found).replace("hunter2", "hunter" + "-two"))
 """
     with MessagesApi() as probe:
         port = probe.base_url.rsplit(":", 1)[1]
@@ -215,12 +215,14 @@ def test_refused_fix_is_tried_again_with_the_reasons(
 
     assert view["outcome"] == "committed", view
     first, second, third = view["attempts"]
-    assert "the guard refused it" in first["refused"]
+    # the hook kept the bypass from being written at all
+    assert "nothing was changed" in first["refused"]
     assert "did not pass" in second["refused"]
     assert third["refused"] is None
     texts = [each.text for each in api.requests]
-    assert any("the guard refused it" in text for text in texts)
-    assert any("TS2362" in text and "Attempt 2 was not accepted" in text for text in texts)
+    told = json.dumps([dict(each.body) for each in api.requests])
+    assert "codeb's guard stopped this" in told
+    assert any("TS2363" in text and "Attempt 2 was not accepted" in text for text in texts)
 
 
 def test_missing_secret_and_infrastructure_stop_before_any_model_is_asked(

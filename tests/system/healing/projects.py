@@ -190,7 +190,8 @@ PROJECTS = (
     ),
     Broken(
         "ts-import",
-        "import_error",
+        # the compiler's word for it: only what has no compiler calls it an import error
+        "type_error",
         "npm run build",
         {
             "package.json": _package(build="tsc -p ."),
