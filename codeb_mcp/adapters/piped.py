@@ -51,7 +51,11 @@ class _Child:
                     yield process
                 except BrokenPipeError:  # why it stopped to listen is what it said
                     self._require_success(command, process, errors)
-                    raise
+                    raise SystemFailed(
+                        f"{command.doing} ended before it had taken everything",
+                        hint="try again; when it stays, read the log of the database",
+                        code="command_failed",
+                    ) from None
                 self._require_success(command, process, errors)
             finally:
                 process.kill()
@@ -82,7 +86,7 @@ class CommandDump(_Child):
     def open(self) -> Iterator[Readable]:
         """Its output. Leaving raises SystemFailed when it, or the check, did not end well."""
         with contextlib.ExitStack() as stack:
-            judge = stack.enter_context(self._check.open(lazy=True)) if self._check else None
+            judge = stack.enter_context(self._check.open()) if self._check else None
             process = stack.enter_context(self._started(self._command, DEVNULL, PIPE))
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             yield _Overheard(process.stdout, judge) if judge else process.stdout
@@ -102,11 +106,11 @@ class CommandIntake(_Child):
         self._command = command
 
     @contextmanager
-    def open(self, *, lazy: bool = False) -> Iterator[Writable]:
-        """Its input. `lazy` says that it may stop to listen and yet be content."""
+    def open(self) -> Iterator[Writable]:
+        """Its input."""
         with self._started(self._command, PIPE, DEVNULL) as process:
             assert process.stdin is not None  # noqa: S101 - a pipe was asked for
-            yield _Patient(process.stdin) if lazy else process.stdin
+            yield process.stdin
 
 
 class _Overheard:
@@ -121,26 +125,6 @@ class _Overheard:
         data = self._source.read(size)
         self._listener.write(data)
         return data
-
-
-class _Patient:
-    """Input of a program that has heard enough before the end, as `pg_restore --list` has."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._listening = True
-
-    def write(self, data: bytes, /) -> int:
-        """Hand on the bytes, as long as they are wanted."""
-        try:
-            if self._listening:
-                self._stream.write(data)
-        except BrokenPipeError:
-            self._listening = False
-        return len(data)
-
-    def flush(self) -> None:
-        """Nothing waits to be handed on that must be."""
 
 
 def _failed(command: Command, code: int, errors: IO[bytes]) -> SystemFailed:

@@ -31,6 +31,9 @@ WHERE c.relkind = 'r' AND c.relpersistence = 'p'
 ORDER BY 1, 2
 """
 
+# pg_restore has heard enough at the list, and Podman fails a program whose input is left standing
+_LIST_AND_HEAR_ALL = "pg_restore --list; code=$?; cat >/dev/null; exit $code"
+
 
 class PostgresCopies:
     """`DatabaseCopies` for PostgreSQL. `inside` gives the argv that runs a program at a server."""
@@ -48,7 +51,8 @@ class PostgresCopies:
         try:
             options = ("--format=custom", f"--snapshot={snapshot.id}", "--no-password")
             command = self._program(database, "pg_dump", *options, database.id.name)
-            check = self._program(database, "pg_restore", "--list")
+            argv = (*self._inside(database), "sh", "-c", _LIST_AND_HEAR_ALL)
+            check = Command(argv, f"pg_restore of {database.id}", self._environment)
             snapshot.start()
             yield DatabaseDump(CommandDump(command, check), snapshot.engine, snapshot.facts)
         except SystemFailed as error:

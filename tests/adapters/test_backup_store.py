@@ -140,6 +140,7 @@ async def test_a_producer_that_fails_leaves_nothing(store: BackupFolder) -> None
         (("printf", "whole"), ("false",)),
         (("printf", "whole"), ("sh", "-c", "cat; exit 1")),
         (("no-such-program",), None),
+        (("head", "-c", "3000000", "/dev/zero"), ("head", "-c", "10")),
     ],
 )
 async def test_a_program_that_fails_or_whose_output_is_refused_leaves_nothing(
@@ -149,18 +150,6 @@ async def test_a_program_that_fails_or_whose_output_is_refused_leaves_nothing(
     with pytest.raises(CodebError):
         await store.write(NAME, dump, [RECIPIENT])
     assert folder_of(store) == set()
-
-
-async def test_a_check_may_have_heard_enough_before_the_end(store: BackupFolder) -> None:
-    dump = CommandDump(
-        Command(("head", "-c", "3000000", "/dev/zero"), "dumping"),
-        Command(("head", "-c", "10"), "checking"),
-    )
-    await store.write(NAME, dump, [RECIPIENT])
-    opened = await store.open(store.path(NAME), IDENTITY)
-    intake = BytesIntake()
-    await store.pour(opened, IDENTITY, intake)
-    assert intake.taken.getvalue() == bytes(3_000_000)
 
 
 async def test_a_program_that_does_not_take_all_is_an_error(store: BackupFolder) -> None:
