@@ -49,7 +49,10 @@ class _Child:
                     process.kill()
                 try:
                     yield process
-                except BrokenPipeError:  # why it stopped to listen is what it said
+                except BrokenPipeError:
+                    if process.stdin is None:
+                        raise  # another program's, whose judgement counts
+                    # why it stopped to listen is what it said
                     self._require_success(command, process, errors)
                     raise SystemFailed(
                         f"{command.doing} ended before it had taken everything",
