@@ -341,9 +341,9 @@ class Case:
 def run(job: Job) -> Iterator[dict[str, Any]]:
     """Every kill of the job and what became of it."""
     call(job.init)
-    call(job.set_variables)
     for name in job.operations:
         case = Case(job, name)
+        call(job.set_variables)  # which closing took away
         if name == "rollback":  # what is gone back to must have served
             call(job.deploy(1))
             call(job.deploy(0))
