@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 
 import pytest
 
-from .crashes import RENEWING, kill
 from .sites import TlsSite
 from .visitors import visiting
 
@@ -175,12 +174,3 @@ async def test_removed_environment_takes_its_domains_with_it(shop: TlsSite) -> N
     assert domain not in {each["domain"] for each in listed["domains"]}
     assert shop.curl(domain).returncode != 0
     assert f"{domain}\t" not in shop.server.run(["pdnsutil", "list-zone", ZONE]).stdout
-
-
-def test_renewal_that_was_killed_is_taken_back_by_the_next_and_the_site_serves(
-    tls_site: TlsSite,
-) -> None:
-    rows = kill(tls_site, "renewed", RENEWING)
-    assert [row for row in rows if row["problem"]] == []
-    points = [row["point"] for row in rows]
-    assert points == ["begin", "start_renewal", "end_renewal", "end"]
