@@ -403,6 +403,9 @@ def _host(settings: Settings) -> Host:
         preview_ttl=Lifetime.parse(settings.preview_ttl),
         preview_limit=settings.preview_limit,
         agent_may_deploy=frozenset(settings.agent_may_deploy),
+        # with Podman 4 as root, a port that is published leads nowhere once a second network is
+        # joined, and a shared server joins one for each project
+        shares_databases=settings.runtime == "quadlet",
     )
 
 

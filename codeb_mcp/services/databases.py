@@ -104,6 +104,7 @@ class DatabaseCare:
 
     async def put_template(self, template: PreviewTemplate, actor: str) -> DatabasesView:
         """Give each preview of the project such a database, with its next deploy."""
+        self._require_possible(template.mode)
         systems = self._systems
         async with audited(
             systems,
@@ -225,10 +226,19 @@ class DatabaseCare:
                 hint="leave --memory out, or ask for a dedicated one",
                 code="invalid_limit",
             )
+        self._require_possible(mode)
         password = self._password_in_force(request.id, before)
         await systems.ready()
         async with alone_at(systems, engine, mode):
             return await self._make(request, before, mode, password, on_progress)
+
+    def _require_possible(self, mode: Mode) -> None:
+        if mode is Mode.SHARED and not self._systems.host.shares_databases:
+            raise Refused(
+                "shared databases need a server that codeb set up, with units under systemd",
+                hint="ask for a dedicated one (--dedicated)",
+                code="shared_unavailable",
+            )
 
     async def _make(
         self,

@@ -520,6 +520,7 @@ class Host:
     preview_ttl: Lifetime
     preview_limit: int
     agent_may_deploy: frozenset[EnvironmentKind]
+    shares_databases: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ class InMemoryHost:
     addresses: tuple[str, ...] = ()
     preview_limit: int = 10
     agent_may_deploy: frozenset[EnvironmentKind] = frozenset(EnvironmentKind)
+    shares_databases: bool = True
     clock: FakeClock = field(default_factory=FakeClock)
     probe: FakeProbe = field(default_factory=FakeProbe)
     markers: FakeMarkers = field(default_factory=FakeMarkers)
@@ -95,6 +96,7 @@ class InMemoryHost:
                 preview_ttl=Lifetime(timedelta(days=7)),
                 preview_limit=self.preview_limit,
                 agent_may_deploy=self.agent_may_deploy,
+                shares_databases=self.shares_databases,
             ),
             images=self.images,
             runtime=self.runtime,

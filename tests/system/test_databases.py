@@ -155,6 +155,15 @@ def host(site: Site, prepared: set[str]) -> Site:
     return site
 
 
+@pytest.fixture
+def sharing(lab_site: LabSite, prepared: set[str]) -> LabSite:
+    """The server with units under systemd: only such a one has shared databases."""
+    if lab_site.name not in prepared:
+        database_images(lab_site.podman)
+        prepared.add(lab_site.name)
+    return lab_site
+
+
 @pytest.mark.parametrize("engine", ["postgres", "redis"])
 def test_dedicated_database_is_confined_kept_and_made_once(host: Site, engine: str) -> None:
     project = f"own-{engine}"
@@ -172,35 +181,41 @@ def test_dedicated_database_is_confined_kept_and_made_once(host: Site, engine: s
     assert (published["HostIp"], int(published["HostPort"])) == ("127.0.0.1", made["port"])
 
 
-def test_no_project_gets_anything_of_another(host: Site) -> None:
+def test_no_project_gets_anything_of_another(sharing: LabSite) -> None:
     urls: dict[str, dict[str, str]] = {}
     for project in FOUR:
-        host.codeb("init", project)
+        sharing.codeb("init", project)
         for engine in VARIABLES:
-            create(host, project, engine, "--shared")
-        urls[project] = {engine: url_of(host, project, engine) for engine in VARIABLES}
-    tried = json.loads(python(host, TRESPASS, json.dumps(urls).encode()))
+            create(sharing, project, engine, "--shared")
+        urls[project] = {engine: url_of(sharing, project, engine) for engine in VARIABLES}
+    tried = json.loads(python(sharing, TRESPASS, json.dumps(urls).encode()))
     assert tried["got"] == []
     assert tried["tries"] == len(list(itertools.permutations(FOUR, 2))) * (14 + 37)
 
 
-async def test_application_reaches_its_databases_from_its_container(host: Site) -> None:
-    host.codeb("init", "dbapp")
-    create(host, "dbapp", "redis", "--shared")
-    create(host, "dbapp", "postgres", "--shared")
-    image = host.image("dbapp:v1")
-    host.codeb("deploy", "dbapp", "--image", image)
-    answer = await host.get(f"staging.dbapp.{host.base_domain}", "/cgi-bin/redis")
+@pytest.mark.parametrize("mode", ["--shared", "--dedicated"])
+async def test_application_reaches_its_databases_from_its_container(host: Site, mode: str) -> None:
+    project = f"dbapp{mode}".replace("--", "-")
+    host.codeb("init", project)
+    if mode == "--shared" and host.name == "podman":
+        refused = host.try_codeb("db", "create", project, "--type", "redis", "--shared")
+        assert (refused.code, "ask for a dedicated one" in refused.err) == (3, True)
+        return
+    create(host, project, "redis", mode)
+    create(host, project, "postgres", mode)
+    image = host.image(f"{project}:v1")
+    host.codeb("deploy", project, "--image", image)
+    answer = await host.get(f"staging.{project}.{host.base_domain}", "/cgi-bin/redis")
     assert answer.text.splitlines() == ["+OK", "+OK", "$12", "from-the-app"]
     network = (
         "run",
         "--rm",
-        "--network=codeb-dbapp",
+        f"--network=codeb-{project}",
         "localhost/postgres:17",
         "psql",
         "--tuples-only",
     )
-    said = host.podman(*network, url_of(host, "dbapp", "postgres"), "--command=SELECT 6*7")
+    said = host.podman(*network, url_of(host, project, "postgres"), "--command=SELECT 6*7")
     assert said.strip() == "42"
 
 
@@ -212,7 +227,8 @@ def test_no_password_shows_anywhere(host: Site) -> None:
     watcher = subprocess.Popen(watch, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     said = []
     for engine in VARIABLES:
-        for environment, mode in (("staging", "--dedicated"), ("production", "--shared")):
+        shared = "--shared" if isinstance(host, LabSite) else "--dedicated"
+        for environment, mode in (("staging", "--dedicated"), ("production", shared)):
             said.append(json.dumps(create(host, "canary", engine, mode, "--env", environment)))
     said += [host.codeb("db", *words) for words in (["status"], ["list", "--json"])]
     said.append(host.try_codeb("db", "url", "canary", "--show").out)
@@ -265,15 +281,15 @@ def test_removal_leaves_nothing_behind(host: Site) -> None:
     assert not [name for name in names if "gone" in name]
 
 
-def test_preview_gets_a_database_and_loses_it(host: Site) -> None:
-    host.codeb("init", "dbprev")
-    host.codeb("db", "create", "dbprev", "--env", "preview", "--type", "redis", "--shared")
-    image = host.image("dbprev:v1")
-    host.codeb("deploy", "dbprev", "--env", "pr-3", "--image", image)
-    assert url_of(host, "dbprev", "redis", "pr-3").startswith("redis://dbprev_pr_3:")
-    host.codeb("preview", "remove", "dbprev", "pr-3", "--yes")
-    assert json.loads(host.codeb("db", "list", "dbprev", "--json"))["databases"] == []
-    networks = host.podman(
+def test_preview_gets_a_database_and_loses_it(sharing: LabSite) -> None:
+    sharing.codeb("init", "dbprev")
+    sharing.codeb("db", "create", "dbprev", "--env", "preview", "--type", "redis", "--shared")
+    image = sharing.image("dbprev:v1")
+    sharing.codeb("deploy", "dbprev", "--env", "pr-3", "--image", image)
+    assert url_of(sharing, "dbprev", "redis", "pr-3").startswith("redis://dbprev_pr_3:")
+    sharing.codeb("preview", "remove", "dbprev", "pr-3", "--yes")
+    assert json.loads(sharing.codeb("db", "list", "dbprev", "--json"))["databases"] == []
+    networks = sharing.podman(
         "inspect", "--format={{.NetworkSettings.Networks}}", "codeb-shared-redis"
     )
     assert "codeb-dbprev" not in networks
