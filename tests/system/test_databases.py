@@ -266,11 +266,11 @@ def test_no_password_shows_anywhere(host: Site) -> None:
 
 
 def test_removal_leaves_nothing_behind(host: Site) -> None:
-    host.codeb("init", "gone")
+    host.codeb("init", "dbgone")
     before = host.podman("volume", "ls", "--quiet"), host.podman("secret", "ls", "--quiet")
     for engine in VARIABLES:
-        create(host, "gone", engine)
-        host.codeb("db", "remove", "gone", "--type", engine, "--yes")
+        create(host, "dbgone", engine)
+        host.codeb("db", "remove", "dbgone", "--type", engine, "--yes")
     after = host.podman("volume", "ls", "--quiet"), host.podman("secret", "ls", "--quiet")
     assert (sorted(after[0].split()), sorted(after[1].split())) == (
         sorted(before[0].split()),
@@ -278,7 +278,7 @@ def test_removal_leaves_nothing_behind(host: Site) -> None:
     )
     left = host.snapshot()
     names = [*left.containers, *left.units, *left.ports]
-    assert not [name for name in names if "gone" in name]
+    assert not [name for name in names if "dbgone" in name]
 
 
 def test_preview_gets_a_database_and_loses_it(sharing: LabSite) -> None:
