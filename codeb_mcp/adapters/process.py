@@ -189,11 +189,7 @@ async def run_alone(
             start_new_session=True,
         )
     except FileNotFoundError:
-        raise HostNotReady(
-            f"the program {argv[0]} is not installed",
-            hint=f"install it: apt-get install {Path(argv[0]).name}",
-            code="program_missing",
-        ) from None
+        raise program_missing(argv[0]) from None
     code: int | None = None
     try:
         async with anyio.create_task_group() as group:
